@@ -1,0 +1,181 @@
+"""One shard: a stretch of one source, tracked, cut and measured, written whole or not at all.
+
+Shards do not know of each other (tracking starts anew), so a set that was extracted in several
+goes is the same as one extracted at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from faceloom.data.faceset import FaceRecord, read_records, write_records
+from faceloom.faces.align import align
+from faceloom.faces.face import Aligned
+from faceloom.faces.find import Detector, Landmarker
+from faceloom.faces.identity import IdentityNet, embed
+from faceloom.faces.mask import hull_polygon
+from faceloom.faces.pose import pose_of
+from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, TrackedFace
+from faceloom.files import written_beside
+from faceloom.image import RGB, encode_image, sharpness
+from faceloom.video import Frame
+
+SHARD_FRAMES = 750
+_IDENTITY_EVERY = 10
+"""Identity is measured on every so many faces of an unbroken track; it does not change in one."""
+_IDENTITY_BATCH = 16
+_TINY = 32.0
+"""A face whose box is narrower than this, in frame pixels, teaches nothing."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The networks and settings that cutting needs."""
+
+    detector: Detector
+    landmarker: Landmarker
+    identity: IdentityNet
+    size_px: int
+    coverage: float
+    jpeg_quality: int = 95
+
+
+@dataclass
+class _Rows:
+    """What a shard gathers."""
+
+    records: list[FaceRecord] = field(default_factory=list)
+    meshes: list[NDArray[np.float32]] = field(default_factory=list)
+    thumbnails: list[NDArray[np.uint8]] = field(default_factory=list)
+    to_embed: list[tuple[RGB, NDArray[np.float32]]] = field(default_factory=list)
+    identity_row: dict[int, int] = field(default_factory=dict)
+    """Track -> the row of its newest identity."""
+    seen_of_track: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished shard's place on disk and what it counted."""
+
+    path: Path
+    """The record file; arrays lie beside it."""
+
+    @property
+    def arrays_path(self) -> Path:
+        return self.path.with_suffix(".safetensors")
+
+    @property
+    def exists(self) -> bool:
+        return self.path.is_file() and self.arrays_path.is_file()
+
+    def load(self) -> tuple[list[FaceRecord], dict[str, NDArray[np.float32]]]:
+        return read_records(self.path), load_file(self.arrays_path)
+
+
+def cut_shard(
+    shard: Shard, crops: Path, name: str, source: str, frames: Iterable[Frame], tools: Tools
+) -> Iterator[int]:
+    """Cut all faces of the frames; gives the number of faces of each frame as it goes.
+
+    The shard's files are written when the frames are through; nothing counts before.
+    """
+    rows = _Rows()
+    counts = {"frames": 0, "tiny": 0, "damaged": 0}
+    tracker = FaceTracker(tools.detector, tools.landmarker)
+    scene_cut = SceneCut()
+    steadiers: dict[int, CropSteadier] = {}
+    with ThreadPoolExecutor(1, thread_name_prefix="faceloom-crops") as writer:
+        pending: list[Future[None]] = []
+        for frame in frames:
+            counts["frames"] += 1
+            if frame.damaged:
+                counts["damaged"] += 1
+                tracker.forget()
+                yield 0
+                continue
+            if scene_cut(frame.rgb):
+                tracker.forget()
+            tracked = tracker.update(frame.rgb)
+            for one in tracked:
+                if one.face.box.width < _TINY:
+                    counts["tiny"] += 1
+                    continue
+                steadier = steadiers.setdefault(
+                    one.track, CropSteadier(tools.size_px, tools.coverage)
+                )
+                transform = steadier(one.face, float(frame.time_s))
+                aligned = align(frame.rgb, one.face, tools.size_px, tools.coverage, transform)
+                crop = f"{name}-{len(rows.records):05d}.jpg"
+                _add(rows, crop, source, frame, one, aligned)
+                pending.append(
+                    writer.submit(_write_crop, crops / crop, aligned.crop_HWC, tools.jpeg_quality)
+                )
+            yield len(tracked)
+        for written in pending:
+            written.result()
+    _write(shard, rows, counts, tools)
+
+
+def _write_crop(path: Path, crop_HWC: RGB, quality: int) -> None:
+    path.write_bytes(encode_image(crop_HWC, ".jpg", quality))
+
+
+def _add(
+    rows: _Rows, crop: str, source: str, frame: Frame, one: TrackedFace, aligned: Aligned
+) -> None:
+    face, pose = one.face, pose_of(aligned.mesh_4683)
+    nth = rows.seen_of_track.get(one.track, 0)
+    rows.seen_of_track[one.track] = nth + 1
+    if nth % _IDENTITY_EVERY == 0:
+        rows.identity_row[one.track] = len(rows.to_embed)
+        rows.to_embed.append((aligned.crop_HWC, aligned.mesh_4683))
+    transform = aligned.frame_to_crop
+    size = aligned.crop_HWC.shape[0]
+    inner = aligned.crop_HWC[size // 8 : -size // 8, size // 8 : -size // 8]
+    rows.records.append(
+        FaceRecord(
+            crop=crop,
+            source=source,
+            index=frame.index,
+            time_s=str(frame.time_s),
+            score=round(face.score, 4),
+            presence=round(face.presence, 4),
+            # Per frame pixel, so that enlarging a small face does not count as blur.
+            sharpness=round(sharpness(inner) * max(1.0, transform.scale) ** 2, 2),
+            yaw_deg=round(pose.yaw_deg, 2),
+            pitch_deg=round(pose.pitch_deg, 2),
+            roll_deg=round(pose.roll_deg, 2),
+            track=one.track,
+            identity_row=rows.identity_row[one.track],
+            transform=(transform.a, transform.b, transform.tx, transform.ty),
+            mask=[(round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(aligned.mesh_4683)],
+        )
+    )
+    rows.meshes.append(aligned.mesh_4683)
+    rows.thumbnails.append(inner[::16, ::16].copy())
+
+
+def _write(shard: Shard, rows: _Rows, counts: dict[str, int], tools: Tools) -> None:
+    identities = [np.zeros((0, 512), np.float32)]
+    for start in range(0, len(rows.to_embed), _IDENTITY_BATCH):
+        crops, meshes = zip(*rows.to_embed[start : start + _IDENTITY_BATCH], strict=True)
+        identities.append(embed(tools.identity, np.stack(crops), np.stack(meshes)))
+    none = np.zeros((0, 468, 3), np.float32)
+    arrays = {
+        "meshes": np.stack(rows.meshes) if rows.meshes else none,
+        "identities": np.concatenate(identities),
+        "thumbnails": np.stack(rows.thumbnails).astype(np.float32)
+        if rows.thumbnails
+        else np.zeros((0, 1, 1, 3), np.float32),
+        "counts": np.array([counts["frames"], counts["tiny"], counts["damaged"]], np.float32),
+    }
+    with written_beside(shard.arrays_path) as beside:
+        save_file(arrays, beside)
+    write_records(shard.path, rows.records)

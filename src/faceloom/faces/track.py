@@ -1,0 +1,284 @@
+"""Following faces from frame to frame, filling short gaps, and steadying the alignment.
+
+A tracked face is found by fitting the mesh where it was a frame ago; the detector runs only when
+nothing is followed, and every so often to notice newcomers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from faceloom.faces.align import crop_transform
+from faceloom.faces.face import Face
+from faceloom.faces.find import OVERLAP, Detector, Landmarker
+from faceloom.geometry import Similarity
+from faceloom.image import RGB
+
+PRESENT = 0.5
+"""The landmarker's presence score from which a face counts as seen."""
+MAX_GAP_FRAMES = 5
+_MAX_STEP = 0.6
+"""A face whose centre moves further than this share of its size in one frame is another face."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face and the track it belongs to; numbers are unique within a tracker."""
+
+    track: int
+    face: Face
+
+
+@dataclass
+class _Track:
+    number: int
+    face: Face
+    missed_frames: int = 0
+
+
+class FaceTracker:
+    """Follows all faces of one stream of frames, in order."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        landmarker: Landmarker,
+        detect_every_frames: int = 15,
+        patience_frames: int = MAX_GAP_FRAMES,
+    ) -> None:
+        self._detector = detector
+        self._landmarker = landmarker
+        self._detect_every = detect_every_frames
+        self._patience = patience_frames
+        self._tracks: list[_Track] = []
+        self._numbers = itertools.count()
+        self._frame = 0
+        self.detections = 0
+        """How often the detector ran."""
+
+    def update(self, rgb: RGB) -> list[TrackedFace]:
+        """The faces of the next frame, largest first."""
+        seen = [track for track in self._tracks if self._follow(track, rgb)]
+        lost = [track for track in self._tracks if track.missed_frames]
+        if not seen or lost or self._frame % self._detect_every == 0:
+            seen += self._detect(rgb, seen, lost)
+        self._tracks = [t for t in self._tracks if t.missed_frames <= self._patience]
+        self._frame += 1
+        seen.sort(key=lambda track: -track.face.box.area)
+        return [TrackedFace(track.number, track.face) for track in seen]
+
+    def forget(self) -> None:
+        """Start a new stream; track numbers go on."""
+        self._tracks.clear()
+        self._frame = 0
+
+    def _follow(self, track: _Track, rgb: RGB) -> bool:
+        if track.missed_frames:
+            return False
+        face = self._landmarker(rgb, track.face)
+        if face.presence < PRESENT or _jumped(track.face, face):
+            track.missed_frames = 1
+            return False
+        track.face = face
+        return True
+
+    def _detect(self, rgb: RGB, seen: list[_Track], lost: list[_Track]) -> list[_Track]:
+        """Fit the mesh to what is new; a lost track that lies where it was goes on."""
+        self.detections += 1
+        found = []
+        for track in lost:
+            track.missed_frames += 1
+        for detection in self._detector(rgb):
+            if any(_same_place(detection, track.face) for track in seen + found):
+                continue
+            # Twice: the second fit starts from the mesh, as following does.
+            face = self._landmarker(rgb, self._landmarker(rgb, detection))
+            if face.presence < PRESENT:
+                continue
+            if any(_same_place(face, track.face) for track in seen + found):
+                continue
+            face = replace(face, score=detection.score)
+            again = next((t for t in lost if t.missed_frames and _same_place(face, t.face)), None)
+            if again is not None:
+                again.face, again.missed_frames = face, 0
+                found.append(again)
+                continue
+            track = _Track(next(self._numbers), face)
+            self._tracks.append(track)
+            found.append(track)
+        return found
+
+
+def _same_place(one: Face, other: Face) -> bool:
+    """Boxes of detectors and meshes differ in size, so the centres decide as well."""
+    if one.box.iou(other.box) > OVERLAP:
+        return True
+    (x0, y0), (x1, y1) = one.box.center, other.box.center
+    reach = 0.5 * min(max(one.box.width, 1), max(other.box.width, 1))
+    return math.hypot(x1 - x0, y1 - y0) < reach
+
+
+def _jumped(before: Face, after: Face) -> bool:
+    size = max(before.box.width, before.box.height, 1.0)
+    (x0, y0), (x1, y1) = before.box.center, after.box.center
+    grown = max(after.box.width, 1.0) / max(before.box.width, 1.0)
+    return math.hypot(x1 - x0, y1 - y0) > _MAX_STEP * size or not 0.5 < grown < 2.0
+
+
+class SceneCut:
+    """Tells where a stream jumps to another picture, by coarsely sampled brightness."""
+
+    _SAMPLES = 24
+    _LEVELS = 12.0
+    """Mean change of brightness (0 to 255) that no motion between two frames makes."""
+
+    def __init__(self) -> None:
+        self._before: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
+
+    def __call__(self, rgb: RGB) -> bool:
+        """Whether this frame starts a new scene; the first frame does."""
+        height, width = rgb.shape[:2]
+        coarse = rgb[:: max(1, height // self._SAMPLES), :: max(1, width // self._SAMPLES)]
+        now = coarse.astype(np.float32).mean(axis=2)
+        before, self._before = self._before, now
+        if before is None or before.shape != now.shape:
+            return True
+        return bool(np.abs(now - before).mean() > self._LEVELS)
+
+
+# -- steadying ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SteadyConfig:
+    """One-Euro filter (Casiez et al. 2012) on centre, size and turn of the crop.
+
+    `min_cutoff_hz` rules how firmly a still face is held, `speed_gain` how readily a moving one is
+    followed; speeds are in face sizes (or radians) a second.
+    """
+
+    min_cutoff_hz: float = 1.0
+    speed_gain: float = 12.0
+    speed_cutoff_hz: float = 2.0
+
+
+class CropSteadier:
+    """Steadies the alignment of one face over time: transforms of crops that do not shake."""
+
+    def __init__(
+        self, size_px: int, coverage: float = 1.0, config: SteadyConfig | None = None
+    ) -> None:
+        self._size_px = size_px
+        self._coverage = coverage
+        self._config = config or SteadyConfig()
+        self._value: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+        self._speed = np.zeros(4)
+        self._time_s = 0.0
+
+    def __call__(self, face: Face, time_s: float) -> Similarity:
+        """The steadied frame-to-crop transform of the face at this time; times must rise.
+
+        Raises ValueError if the face has no mesh.
+        """
+        if face.mesh_4683 is None:
+            raise ValueError("steadying needs a face with a mesh")
+        raw = crop_transform(face.mesh_4683, self._size_px, self._coverage)
+        value = self._parameters(raw)
+        dt_s = time_s - self._time_s
+        self._time_s = time_s
+        if self._value is None or dt_s <= 0:
+            self._value, self._speed = value, np.zeros(4)
+            return raw
+        config = self._config
+        # Angles wrap: take the short way round.
+        value[3] = self._value[3] + math.remainder(value[3] - self._value[3], 2 * math.pi)
+        unit = np.array([self._face_px, self._face_px, 1.0, 1.0])
+        speed = (value - self._value) / unit / dt_s
+        self._speed = self._speed + _share(config.speed_cutoff_hz, dt_s) * (speed - self._speed)
+        cutoff = config.min_cutoff_hz + config.speed_gain * np.abs(self._speed)
+        # Centre and size move together, or a lagging part would shear the motion.
+        shares = np.array([_share(float(c), dt_s) for c in cutoff])
+        shares[:2] = shares[:2].max()
+        self._value = self._value + shares * (value - self._value)
+        return self._transform(self._value)
+
+    @property
+    def _face_px(self) -> float:
+        assert self._value is not None
+        return float(self._size_px / math.exp(self._value[2]))
+
+    def _parameters(self, transform: Similarity) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Crop centre in the frame (px), log scale, angle (rad)."""
+        middle = (self._size_px - 1) / 2
+        x, y = transform.inverse().apply(np.array([[middle, middle]]))[0]
+        angle = math.radians(transform.angle_deg)
+        return np.array([x, y, math.log(transform.scale), angle])
+
+    def _transform(self, value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Similarity:
+        turn = Similarity.from_parts(math.exp(value[2]), math.degrees(value[3]))
+        x, y = turn.apply(value[None, :2])[0].tolist()
+        middle = (self._size_px - 1) / 2
+        return Similarity(turn.a, turn.b, middle - x, middle - y)
+
+
+def _share(cutoff_hz: float, dt_s: float) -> float:
+    """The weight of a new value in a first-order low pass."""
+    return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * dt_s))
+
+
+# -- gaps -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Seen(Generic[Item]):
+    """Something of a frame (its picture, say) with the face in it, if there is one."""
+
+    item: Item
+    time_s: float
+    face: Face | None
+    filled: bool = False
+    """The face was not seen but lies between two sightings."""
+
+
+def fill_gaps(
+    stream: Iterable[Seen[Item]], max_gap_frames: int = MAX_GAP_FRAMES
+) -> Iterator[Seen[Item]]:
+    """Interpolate faces missing for at most `max_gap_frames`; holds no more frames than that."""
+    waiting: deque[Seen[Item]] = deque()
+    before: Seen[Item] | None = None
+    for seen in stream:
+        if seen.face is None:
+            waiting.append(seen)
+            if before is None or len(waiting) > max_gap_frames:
+                before = None
+                yield from waiting
+                waiting.clear()
+            continue
+        if before is not None:
+            yield from (_between(before, gap, seen) for gap in waiting)
+        else:
+            yield from waiting
+        waiting.clear()
+        yield seen
+        before = seen
+    yield from waiting
+
+
+def _between(before: Seen[Item], gap: Seen[Item], after: Seen[Item]) -> Seen[Item]:
+    assert before.face is not None and after.face is not None
+    first, last = before.face.mesh_4683, after.face.mesh_4683
+    if first is None or last is None:
+        return gap
+    share = (gap.time_s - before.time_s) / max(1e-9, after.time_s - before.time_s)
+    mesh = (first + share * (last - first)).astype(np.float32)
+    face = replace(before.face, mesh_4683=mesh, score=min(before.face.score, after.face.score))
+    return replace(gap, face=face, filled=True)

@@ -1,0 +1,113 @@
+"""The only place that crosses between stored images and tensors, and that resamples images.
+
+Convention: a stored image is uint8 HWC RGB in [0, 255]; a tensor image is float CHW RGB in [-1, 1].
+A transform passed to `warp` maps input pixels to output pixels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceloom.errors import UserError
+from faceloom.geometry import Similarity
+
+RGB = NDArray[np.uint8]
+"""Shape (H, W, 3), RGB, 0 to 255."""
+Mask = NDArray[np.float32]
+"""Shape (H, W), 0 to 1."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+Filter = Literal["nearest", "linear", "cubic", "area", "lanczos"]
+_CV_FILTERS: dict[Filter, int] = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+_EDGES = {"replicate": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
+
+
+def to_tensor(images_BHWC: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 (B, H, W, 3) in [0, 255] -> float32 (B, 3, H, W) in [-1, 1], channels last in memory."""
+    tensor_BCHW = torch.from_numpy(np.ascontiguousarray(images_BHWC)).permute(0, 3, 1, 2)
+    return tensor_BCHW.to(torch.float32) / 127.5 - 1.0
+
+
+def to_uint8(images_BCHW: torch.Tensor) -> NDArray[np.uint8]:
+    """float (B, 3, H, W) in [-1, 1] -> uint8 (B, H, W, 3) in [0, 255], clipped and rounded."""
+    scaled = (images_BCHW.detach().float().clamp(-1, 1) + 1.0) * 127.5
+    return scaled.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def warp(
+    image: NDArray[Scalar],
+    transform: Similarity | NDArray[np.floating],
+    size_px: tuple[int, int],
+    interpolation: Filter = "linear",
+    edge: Literal["replicate", "zero"] = "replicate",
+) -> NDArray[Scalar]:
+    """Resample an image (H, W[, C]) by a similarity or 2x3 matrix into (width, height) `size_px`."""
+    matrix = transform.matrix_23 if isinstance(transform, Similarity) else np.asarray(transform, np.float64)
+    return cv2.warpAffine(  # type: ignore[return-value]
+        image, matrix, size_px, flags=_CV_FILTERS[interpolation], borderMode=_EDGES[edge]
+    )
+
+
+def resize(
+    image: NDArray[Scalar], size_px: tuple[int, int], interpolation: Filter = "area"
+) -> NDArray[Scalar]:
+    """Resize an image (H, W[, C]) to (width, height)."""
+    return cv2.resize(image, size_px, interpolation=_CV_FILTERS[interpolation])  # type: ignore[return-value]
+
+
+def sharpness(image: RGB) -> float:
+    """Variance of the Laplacian of the grey image (Pech-Pacheco et al. 2000); higher is sharper."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def read_image(path: Path) -> RGB:
+    """Read an image file, turned as its EXIF data says. Raises UserError if it is not one."""
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if bgr is None:
+        raise UserError(f"{path}: is not a readable image; replace or remove it")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def encode_image(image: RGB, suffix: str, quality: int = 95) -> bytes:
+    """An image as the bytes of a file of this suffix (`.jpg`, `.png`, ...)."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in {".jpg", ".jpeg"} else []
+    ok, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not ok:
+        raise ValueError(f"cannot encode an image as {suffix}")
+    return data.tobytes()
+
+
+def draw_grid(cells: list[list[RGB]], gap_px: int = 2) -> RGB:
+    """Rows of equally sized images as one image, white between them."""
+    height, width = cells[0][0].shape[:2]
+    columns = max(len(row) for row in cells)
+    sheet = np.full(
+        (len(cells) * (height + gap_px) - gap_px, columns * (width + gap_px) - gap_px, 3),
+        255,
+        np.uint8,
+    )
+    for y, row in enumerate(cells):
+        for x, cell in enumerate(row):
+            top, left = y * (height + gap_px), x * (width + gap_px)
+            sheet[top : top + height, left : left + width] = cell
+    return sheet

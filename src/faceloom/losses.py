@@ -1,0 +1,103 @@
+"""Losses: tensors in, scalar out; no state, no settings of their own.
+
+Shapes: images (B, 3, H, W) in [-1, 1]; weights and masks (B, 1, H, W), weights >= 0, masks in
+[0, 1]; embeddings (B, D), unit length. All are means, so that no size or batch enters the value.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """sum(w |x - y|) / sum(w), over pixels and channels."""
+    return ((image - target).abs().mean(dim=1, keepdim=True) * weight).sum() / weight.sum()
+
+
+def weighted_edge(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 of the first differences to the right and downwards (the origin's edge loss)."""
+    difference = image - target
+    across = (difference[..., 1:] - difference[..., :-1]).abs().mean(dim=1, keepdim=True)
+    down = (difference[..., 1:, :] - difference[..., :-1, :]).abs().mean(dim=1, keepdim=True)
+    total = (across * weight[..., 1:]).sum() + (down * weight[..., 1:, :]).sum()
+    return total / (2 * weight.sum())
+
+
+@cache
+def _window_means(size_px: int, window_px: int, stride_px: int) -> Tensor:
+    """(size / stride, size): each row averages one window, clipped at the border."""
+    centre = torch.arange(0, size_px, stride_px).unsqueeze(1) + (stride_px - 1) / 2
+    inside = ((torch.arange(size_px) - centre).abs() <= window_px / 2).float()
+    return inside / inside.sum(dim=1, keepdim=True)
+
+
+def ssim_map(image: Tensor, target: Tensor, window_px: int = 7, stride_px: int = 1) -> Tensor:
+    """Structural similarity a place and channel, -1 to 1 (Wang et al. 2004), uniform window.
+
+    Computed in float32 on images in [-1, 1] (dynamic range 2); one place every `stride_px` pixels.
+    The window means are two matrix products, several times faster on a CPU than pooling.
+    """
+    x, y = image.float(), target.float()
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    rows = _window_means(x.shape[-2], window_px, stride_px).to(x.device)
+    columns = _window_means(x.shape[-1], window_px, stride_px).to(x.device)
+    stacked = torch.cat([x, y, x * x + y * y, x * y], dim=1)
+    with torch.autocast(x.device.type, enabled=False):
+        means = rows @ (stacked @ columns.T)
+    mean_x, mean_y, square, product = means.chunk(4, dim=1)
+    mean_xy = mean_x * mean_y
+    mean_squares = mean_x**2 + mean_y**2
+    above = (2 * mean_xy + c1) * (2 * (product - mean_xy) + c2)
+    below = (mean_squares + c1) * (square - mean_squares + c2)
+    return above / below
+
+
+def weighted_dssim(
+    image: Tensor, target: Tensor, weight: Tensor, window_px: int = 7, stride_px: int = 2
+) -> Tensor:
+    """sum(w (1 - SSIM) / 2) / sum(w), 0 to 1, `w` taken at the windows' places."""
+    dissimilar = (1 - ssim_map(image, target, window_px, stride_px)).mean(dim=1, keepdim=True) / 2
+    there = F.avg_pool2d(weight, stride_px) if stride_px > 1 else weight
+    return (dissimilar * there).sum() / there.sum()
+
+
+def mask_supervision(alpha_logit: Tensor, mask: Tensor) -> Tensor:
+    """Binary cross-entropy of the alpha's logits with the mesh's mask."""
+    return F.binary_cross_entropy_with_logits(alpha_logit.float(), mask)
+
+
+def total_variation(alpha: Tensor) -> Tensor:
+    """Mean absolute first difference of the mask, both ways."""
+    across = (alpha[..., 1:] - alpha[..., :-1]).abs().mean()
+    down = (alpha[..., 1:, :] - alpha[..., :-1, :]).abs().mean()
+    return across + down
+
+
+def least_squares(score: Tensor, target: Tensor | float) -> Tensor:
+    """mean((D - t)^2), Mao et al. 2017 (arXiv:1611.04076); `target` broadcasts over the patches."""
+    return ((score.float() - target) ** 2).mean()
+
+
+def mixup(real: Tensor, fake: Tensor, share_B: Tensor) -> Tensor:
+    """share * real + (1 - share) * fake, one share a sample (Zhang et al. 2018, arXiv:1710.09412)."""
+    share = share_B.view(-1, 1, 1, 1)
+    return share * real + (1 - share) * fake
+
+
+def identity_distance(embedding_BD: Tensor, target_BD: Tensor) -> Tensor:
+    """1 - cosine, 0 to 2, averaged over the batch."""
+    return (1 - F.cosine_similarity(embedding_BD.float(), target_BD.float(), dim=1)).mean()
+
+
+def feature_distance(features: list[Tensor], targets: list[Tensor], weights: tuple[float, ...]) -> Tensor:
+    """Weighted L1 between feature maps, each channel-normalised a pixel (as in LPIPS, Zhang et al.
+    2018, arXiv:1801.03924, without its fitted linear layers)."""
+    total = torch.zeros(())
+    for feature, target, weight in zip(features, targets, weights, strict=True):
+        difference = F.normalize(feature.float(), dim=1) - F.normalize(target.float(), dim=1)
+        total = total + weight * (difference**2).sum(dim=1).mean()
+    return total

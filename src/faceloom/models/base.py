@@ -1,0 +1,89 @@
+"""The two contracts of a model: how it is trained (`Learner`) and how it is used (`Swapper`).
+
+Shapes: images (B, 3, S, S) in [-1, 1]; S is the model's `size_px`, the crop of `faces.align` at the
+model's `coverage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from torch import Generator, Tensor, nn
+
+from faceloom.data.batches import Batch
+from faceloom.faces.face import Patch
+
+Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a run stands: the step, the share of the whole run done (0 to 1), and this step's
+    random generator, so that nothing random hangs on hidden state."""
+
+    step: int
+    progress: float
+    generator: Generator
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One of a step's alternating objectives.
+
+    `loss` gives named terms, weights applied; the sum of those not in `observed` is minimised over
+    `modules`. `lr` is a factor on the run's rate; the phase runs once `progress >= start`, every
+    `every` steps. `adversary` marks a discriminator, whose optimiser uses less momentum.
+    """
+
+    name: str
+    modules: tuple[nn.Module, ...]
+    loss: Callable[[Batch, Moment], dict[str, Tensor]]
+    lr: float = 1.0
+    start: float = 0.0
+    every: int = 1
+    adversary: bool = False
+    observed: frozenset[str] = frozenset()
+
+    def active(self, moment: Moment) -> bool:
+        return moment.progress >= self.start and moment.step % self.every == 0
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return [p for module in self.modules for p in module.parameters()]
+
+
+class Swapper(Protocol):
+    """All that conversion and evaluation see of a model."""
+
+    size_px: int
+    coverage: float
+
+    def encode(self, x_BCHW: Tensor) -> Tensor:
+        """The code of the faces, as the decoders take it."""
+        ...
+
+    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+        """The faces painted as the person of side `to`, with opacity."""
+        ...
+
+
+class Learner(Protocol):
+    """All that the training loop sees of a model."""
+
+    @property
+    def swapper(self) -> Swapper: ...
+
+    @property
+    def generator_modules(self) -> nn.Module:
+        """What conversion needs; the loop keeps a moving average of its weights."""
+        ...
+
+    @property
+    def all_modules(self) -> nn.Module:
+        """Everything with weights, for checkpoints."""
+        ...
+
+    def phases(self) -> tuple[Phase, ...]: ...

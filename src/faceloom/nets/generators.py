@@ -1,0 +1,99 @@
+"""The shared encoder and the per-person decoders of the masked pair model.
+
+Shapes: images (B, 3, S, S) in [-1, 1] with S a multiple of `stem * 2**(len(widths) - 1)`; code
+(B, D); a decoder gives colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S).
+
+The stem folds `stem` x `stem` pixels into channels (space to depth), so that no convolution runs at
+full resolution; the decoder's head unfolds them again. The bottleneck is dense, as the origin found
+that a fully connected code is what makes the two persons share meaning rather than texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceloom.nets.blocks import Down, PixelShuffleUp, Residual, activate, conv3
+from faceloom.nets.blocks import LEAK
+
+
+@dataclass(frozen=True)
+class GeneratorShape:
+    """What fixes the networks' shapes. `widths` run from the stem's resolution to the smallest."""
+
+    size_px: int
+    stem: int
+    widths: tuple[int, ...]
+    code: int
+    decoder_widths: tuple[int, ...]
+    """From the smallest resolution to the stem's; as many as `widths`."""
+    residuals: tuple[int, ...]
+    """Residual blocks of the decoder after each enlargement; one fewer than `widths`."""
+
+    @property
+    def smallest_px(self) -> int:
+        return self.size_px // self.stem // 2 ** (len(self.widths) - 1)
+
+    def check(self) -> None:
+        """Raises ValueError for a shape that cannot be built."""
+        if self.size_px % (self.stem * 2 ** (len(self.widths) - 1)):
+            raise ValueError(
+                f"size_px {self.size_px} is no multiple of {self.size_px // self.smallest_px}"
+            )
+        if len(self.decoder_widths) != len(self.widths):
+            raise ValueError("decoder_widths and widths must be of one length")
+        if len(self.residuals) != len(self.widths) - 1:
+            raise ValueError("residuals must be one fewer than widths")
+
+
+class Encoder(nn.Module):
+    """(B, 3, S, S) -> code (B, D)."""
+
+    def __init__(self, shape: GeneratorShape) -> None:
+        super().__init__()
+        shape.check()
+        self.stem = shape.stem
+        self.enter = conv3(3 * shape.stem**2, shape.widths[0])
+        layers: list[nn.Module] = [Residual(shape.widths[0])]
+        for inputs, outputs in zip(shape.widths, shape.widths[1:], strict=False):
+            layers += [Down(inputs, outputs), Residual(outputs)]
+        self.layers = nn.Sequential(*layers)
+        self.code = nn.Linear(shape.widths[-1] * shape.smallest_px**2, shape.code)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        folded = F.pixel_unshuffle(x_BCHW, self.stem)
+        maps = self.layers(activate(self.enter(folded.contiguous(memory_format=torch.channels_last))))
+        return self.code(maps.flatten(1))  # type: ignore[no-any-return]
+
+
+class Decoder(nn.Module):
+    """Code (B, D) -> colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S)."""
+
+    def __init__(self, shape: GeneratorShape) -> None:
+        super().__init__()
+        shape.check()
+        self.smallest_px = shape.smallest_px
+        widths = shape.decoder_widths
+        self.enter = nn.Linear(shape.code, widths[0] * self.smallest_px**2)
+        layers: list[nn.Module] = []
+        for inputs, outputs, blocks in zip(widths, widths[1:], shape.residuals, strict=False):
+            layers += [PixelShuffleUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+            layers += [Residual(outputs) for _ in range(blocks)]
+        self.layers = nn.Sequential(*layers)
+        self.head = PixelShuffleUp(widths[-1], 4, shape.stem, gain=0.1)
+
+    def forward(self, code_BD: Tensor) -> tuple[Tensor, Tensor]:
+        flat = F.leaky_relu(self.enter(code_BD), LEAK)
+        maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
+        maps = self.layers(maps.contiguous(memory_format=torch.channels_last))
+        out_B4HW = self.head(F.leaky_relu(maps, LEAK))
+        rgb_BCHW, logit_B1HW = out_B4HW.float().split([3, 1], dim=1)
+        return torch.tanh(rgb_BCHW.contiguous()), logit_B1HW
+
+
+def parameter_count(modules: Sequence[nn.Module]) -> int:
+    return sum(p.numel() for module in modules for p in module.parameters())

@@ -1,0 +1,55 @@
+"""The networks: shapes at every size and preset, and what the swap must keep apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from faceloom.models.masked_gan import PairGenerator
+from faceloom.nets.discriminators import PatchDiscriminator
+from faceloom.nets.generators import GeneratorShape
+from faceloom.train.config import SIZES_PX, preset_config
+
+TINY = GeneratorShape(32, 2, (8, 12, 16), 24, (16, 12, 8), (1, 0))
+
+
+@pytest.mark.parametrize("preset", ["fast", "quality"])
+@pytest.mark.parametrize("size_px", SIZES_PX)
+def test_every_preset_paints_at_its_size(preset: str, size_px: int) -> None:
+    shape = preset_config(preset, size_px).model.shape
+    with torch.device("meta"):
+        patch = PairGenerator(shape).swap(torch.empty(2, 3, size_px, size_px), "a")
+    assert patch.rgb_BCHW.shape == (2, 3, size_px, size_px)
+    assert patch.alpha_B1HW.shape == (2, 1, size_px, size_px)
+
+
+def test_outputs_stay_in_range() -> None:
+    patch = PairGenerator(TINY).swap(torch.rand(3, 3, 32, 32) * 2 - 1, "b")
+    assert float(patch.rgb_BCHW.detach().abs().max()) <= 1
+    assert 0 <= float(patch.alpha_B1HW.detach().min()) <= float(patch.alpha_B1HW.detach().max()) <= 1
+
+
+def test_each_side_has_its_own_decoder_behind_one_encoder() -> None:
+    model = PairGenerator(TINY)
+    loss = model.swap(torch.rand(1, 3, 32, 32), "a").rgb_BCHW.sum()
+    loss.backward()
+    touched = {name.split(".")[0:2][-1] for name, p in model.named_parameters() if p.grad is not None}
+    assert "a" in touched and "b" not in touched
+    assert any(p.grad is not None for p in model.encoder.parameters())
+
+
+def test_a_fresh_head_has_no_checkerboard() -> None:
+    patch = PairGenerator(replace(TINY, stem=4, size_px=64)).swap(torch.rand(1, 3, 64, 64), "a")
+    blocks = patch.rgb_BCHW.detach()[0].unfold(1, 4, 4).unfold(2, 4, 4)
+    assert float(blocks.std(dim=(-1, -2)).max()) < 1e-5
+
+
+def test_a_shape_that_cannot_be_built_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple"):
+        PairGenerator(replace(TINY, size_px=36))
+
+
+def test_discriminator_scores_patches() -> None:
+    assert PatchDiscriminator(4)(torch.rand(2, 6, 96, 96)).shape == (2, 1, 6, 6)
