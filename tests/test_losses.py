@@ -107,3 +107,14 @@ def test_ssim_gradient_points_home(pair: tuple[Tensor, Tensor, Tensor]) -> None:
     assert image.grad is not None
     after = losses.weighted_dssim(image.detach() - 5 * image.grad, target, weight)
     assert float(after) < float(before.detach())
+
+
+def test_extended_keeps_the_inside_and_carries_its_colour_on() -> None:
+    image = torch.zeros(1, 3, 40, 40)
+    image[:, 0] = 0.5
+    image[..., 20:] = -1.0
+    mask = torch.zeros(1, 1, 40, 40)
+    mask[..., 5:20] = 1
+    out = losses.extended(image, mask)
+    assert torch.equal(out[..., 5:20], image[..., 5:20])
+    assert torch.allclose(out[:, 0], torch.full((1, 40, 40), 0.5), atol=1e-3)

@@ -24,13 +24,13 @@ RGB_TO_XYZ = (
 class AugmentConfig:
     """How far a training pair strays from the stored crop."""
 
-    rotation_deg: float = 8.0
-    zoom: float = 0.06
-    shift: float = 0.04
+    rotation_deg: float = 4.0
+    zoom: float = 0.03
+    shift: float = 0.02
     """Share of the crop's side."""
-    flip: float = 0.5
+    flip: float = 0.1
     """Probability."""
-    warp: float = 0.022
+    warp: float = 0.018
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""

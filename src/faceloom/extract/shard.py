@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from faceloom.data.faceset import FaceRecord, read_records, write_records
+from faceloom.errors import UserError
 from faceloom.faces.align import align
 from faceloom.faces.face import Aligned
 from faceloom.faces.find import Detector, Landmarker
@@ -124,7 +125,12 @@ def cut_shard(
 
 
 def _write_crop(path: Path, crop_HWC: RGB, quality: int) -> None:
-    path.write_bytes(encode_image(crop_HWC, ".jpg", quality))
+    try:
+        path.write_bytes(encode_image(crop_HWC, ".jpg", quality))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
+        ) from error
 
 
 def _add(

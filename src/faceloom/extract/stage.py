@@ -90,7 +90,13 @@ def extract(
     clips = find_clips(source)
     work = _WorkFolder(output, source, options)
     if work.complete:
-        return _report_of(FaceSet.open(output))
+        faces = FaceSet.open(output)
+        if faces.info.input != str(source.resolve()) or faces.consent != consent:
+            raise UserError(
+                f"{output}: holds the finished face set of other input or consent; choose another"
+                " output folder, or delete it"
+            )
+        return _report_of(faces)
     work.begin()
     detector, landmarker = make_detector(options.detector), MeshLandmarker()
     tools = Tools(detector, landmarker, load_identity(), options.size_px, options.coverage)
@@ -185,7 +191,12 @@ def _stretches(
     while True:
         shard = work.shard(f"{digest}-{part:04d}")
         times = work.parts / f"{digest}-{part:04d}.next"
-        if not (shard.exists and times.is_file()):
+        if not shard.exists:
+            break
+        if not times.is_file():
+            # The last stretch; without the mark the kill came just before it, so cut it again.
+            if end_marker.is_file():
+                yield part, None
             break
         yield part, None
         start_s = Fraction(times.read_text())

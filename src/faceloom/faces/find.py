@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faceloom.errors import UserError
 from faceloom.faces.face import Face
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, resize, warp
@@ -29,15 +30,14 @@ PRESENT = 0.5
 
 _NET_PX = 192
 _GRID = 48
-_STRICT_IOU = 0.3
+OVERLAP = 0.3
+"""Boxes that share more than this (intersection over union) show the same face."""
 _PADDED_SHARE = 0.5
 """Part of the net's view that the whole picture takes on the second look, for faces that fill it."""
 _ROI_GROWTH = 1.5
 """The mesh net wants the longer side of the face's box times this."""
 _EYE_CORNERS = (33, 263)
 """Outer corners of the person's right and left eye in the mesh."""
-_MOUTH_SPAN = 0.42
-"""Half the width of a mouth over the distance of the eyes."""
 
 
 class Detector(Protocol):
@@ -53,10 +53,7 @@ class Landmarker(Protocol):
 
 
 class FullRangeDetector:
-    """Faces from a twentieth of the picture up to all of it; 3 ms, 6 ms where it finds none.
-
-    It has no mouth corners of its own: they are set about its mouth centre, along the eye line.
-    """
+    """Faces from a twentieth of the picture up to all of it; 3 ms, 6 ms where it finds none."""
 
     def __init__(self, min_score: float = 0.5, weights: Path | None = None) -> None:
         self.min_score = min_score
@@ -90,7 +87,7 @@ class FullRangeDetector:
         raw = (raw.reshape(-1, 8, 2) - [left, top]) * [width / small_px[0], height / small_px[1]]
         raw -= 0.5  # The net counts from the picture's edge, the house from a pixel's centre.
         return [
-            Face(Box(*map(float, merged[:2].ravel())), float(score), _five(merged[2:]))
+            Face(Box(*map(float, merged[:2].ravel())), float(score), merged[2:4].astype(np.float32))
             for merged, score in _merged(raw, scores_A[rows])
         ]
 
@@ -123,7 +120,7 @@ class MeshLandmarker:
         return Face(
             Box.around(mesh_4683),
             face.score,
-            face.keypoints_52,
+            face.eyes_22,
             mesh_4683,
             float(_sigmoid(presence.ravel())[0]),
         )
@@ -137,8 +134,8 @@ def _roi_transform(face: Face) -> Similarity:
     else:
         box = face.box
         outline = np.array([[box.x0, box.y0], [box.x1, box.y1]], np.float32)
-        eyes = face.keypoints_52
-        right_eye, left_eye = eyes[:2] if eyes is not None else np.array([[0, 0], [1, 0]])
+        eyes = face.eyes_22
+        right_eye, left_eye = eyes if eyes is not None else np.array([[0, 0], [1, 0]])
     dx, dy = left_eye - right_eye
     angle_deg = float(np.rad2deg(np.arctan2(dy, dx)))
     level = Similarity.from_parts(1.0, -angle_deg)
@@ -162,27 +159,44 @@ def _merged(
     boxes = [Box(*map(float, row[:2].ravel())) for row in raw_N82]
     while left_over:
         best = left_over[0]
-        near = [k for k in left_over if k == best or boxes[best].iou(boxes[k]) > _STRICT_IOU]
+        near = [k for k in left_over if k == best or boxes[best].iou(boxes[k]) > OVERLAP]
         yield np.average(raw_N82[near], axis=0, weights=scores_N[near]), float(scores_N[best])
         left_over = [k for k in left_over if k not in near]
 
 
-def _five(six_62: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Eyes, nose and mouth corners from the net's eyes, nose, mouth centre and ears."""
-    right_eye, left_eye, nose, mouth = six_62[:4]
-    half = (left_eye - right_eye) * _MOUTH_SPAN
-    return np.stack([right_eye, left_eye, nose, mouth - half, mouth + half]).astype(np.float32)
+def suppress(boxes_N4: NDArray[np.floating], scores_N: NDArray[np.floating]) -> list[int]:
+    """Non-maximum suppression: the rows to keep, best first; boxes are x0, y0, x1, y1."""
+    boxes = [Box(*map(float, row)) for row in boxes_N4]
+    left_over = [int(row) for row in np.argsort(-scores_N, kind="stable")]
+    kept: list[int] = []
+    while left_over:
+        best = left_over.pop(0)
+        kept.append(best)
+        left_over = [k for k in left_over if boxes[best].iou(boxes[k]) <= OVERLAP]
+    return kept
+
+
+def make_detector(name: str) -> Detector:
+    """The detector of this name: full-range or mtcnn. Raises UserError for another."""
+    if name == "full-range":
+        return FullRangeDetector()
+    if name == "mtcnn":
+        from faceloom.faces.mtcnn import MtcnnDetector
+
+        return MtcnnDetector()
+    raise UserError(f"{name}: is not a detector; choose full-range or mtcnn")
 
 
 def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
+    odds: NDArray[np.floating] = np.exp(-np.clip(x, -80, 80))
+    return 1 / (1 + odds)
 
 
 class _LiteNet:
     """A TensorFlow Lite network on one thread; gives its outputs in the file's order."""
 
     def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
 
         with _native_log_silenced():
             self._net: Any = Interpreter(model_path=str(path), num_threads=1)

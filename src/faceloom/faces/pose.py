@@ -35,6 +35,6 @@ def pose_of(mesh_4683: Mesh) -> Pose:
     down = mesh[_CHIN] - mesh[_FOREHEAD]
     roll = np.arctan2(across[1], across[0])
     yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
-    pitch = np.arctan2(down[2], np.hypot(down[0], down[1]))
+    pitch = -np.arctan2(down[2], np.hypot(down[0], down[1]))
     yaw_deg, pitch_deg, roll_deg = np.rad2deg([yaw, pitch, roll]).tolist()
-    return Pose(yaw_deg, pitch_deg - _NEUTRAL_PITCH_DEG, roll_deg)
+    return Pose(yaw_deg, pitch_deg + _NEUTRAL_PITCH_DEG, roll_deg)

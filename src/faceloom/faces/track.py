@@ -17,12 +17,12 @@ import numpy as np
 
 from faceloom.faces.align import crop_transform
 from faceloom.faces.face import Face
-from faceloom.faces.find import OVERLAP, Detector, Landmarker
+from faceloom.faces.find import PRESENT, Detector, Landmarker
 from faceloom.geometry import Similarity
 from faceloom.image import RGB
 
-PRESENT = 0.5
-"""The landmarker's presence score from which a face counts as seen."""
+OVERLAP = 0.3
+"""Boxes that overlap more than this (IoU) are one face."""
 MAX_GAP_FRAMES = 5
 _MAX_STEP = 0.6
 """A face whose centre moves further than this share of its size in one frame is another face."""

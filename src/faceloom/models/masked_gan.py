@@ -28,10 +28,10 @@ from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
 class LossWeights:
     """The weight of every term; those of the frozen critic hold for one face of the batch share."""
 
-    background: float = 0.05
-    """Weight of a pixel outside the hull, where one inside has 1."""
-    eyes: float = 6.0
-    mouth: float = 4.0
+    background: float = 0.2
+    """Weight of a pixel outside the hull, where skin is carried on; one inside has 1."""
+    eyes: float = 12.0
+    mouth: float = 6.0
     l1: float = 1.0
     dssim: float = 0.8
     edge: float = 0.5
@@ -183,7 +183,7 @@ class MaskedGan:
         w = self.config.weights
         focus = w.background + (1 - w.background) * share.hull_B1HW
         focus = focus + w.eyes * share.eyes_B1HW + w.mouth * share.mouth_B1HW
-        target = share.target_BCHW
+        target = losses.extended(share.target_BCHW, share.hull_B1HW)
         return {
             "l1": w.l1 * losses.weighted_l1(painted.rgb, target, focus),
             "dssim": w.dssim * losses.weighted_dssim(painted.rgb, target, focus),

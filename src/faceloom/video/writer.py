@@ -91,7 +91,6 @@ class VideoWriter:
             return
         assert self._container is not None
         samples = frame.as_samples(self._stream.pix_fmt or "yuv420p")
-        pts, time_base = samples.pts, samples.time_base
         samples.pts, samples.time_base = frame.pts, frame.time_base
         try:
             self._mux(self._stream.encode(samples))
@@ -99,8 +98,6 @@ class VideoWriter:
                 self._mux(self._sound.until(frame.time_s + _INTERLEAVE_S))
         except (av.error.FFmpegError, OSError) as error:
             raise _write_error(self.path, error) from error
-        finally:
-            samples.pts, samples.time_base = pts, time_base
         self.frames_written += 1
 
     def __exit__(

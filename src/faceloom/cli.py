@@ -1,0 +1,357 @@
+"""The command line: options in, progress and one line of result out. No work is done here.
+
+Exit codes: 0 done, 2 something to mend (one line says what), 130 interrupted (run it again to go
+on).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from faceloom import __version__
+from faceloom.errors import UserError
+
+if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
+    from faceloom.convert import ConvertOptions
+    from faceloom.extract import ExtractOptions
+    from faceloom.train.config import TrainConfig
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Weave one person's face into another's footage.",
+)
+console = Console(stderr=True)
+
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
+ConsentOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who agreed, to what, when; `synthetic` for people who do not exist. Asked for once at"
+        " a terminal."
+    ),
+]
+LikeOption = Annotated[
+    Path | None, typer.Option(help="A photo of the person to take, where several are seen.")
+]
+DetectorOption = Annotated[str, typer.Option(help="full-range or mtcnn.")]
+MinutesOption = Annotated[float | None, typer.Option(help="Train for this long.")]
+StepsOption = Annotated[int | None, typer.Option(help="Train for so many steps instead.")]
+PresetOption = Annotated[str, typer.Option(help="fast (for CPUs) or quality.")]
+SizeOption = Annotated[int, typer.Option("--size", help="Model resolution, px: 64, 96, 128, 256.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="path=value of any training setting; see config.json of a run."),
+]
+ColourOption = Annotated[str, typer.Option(help="none, adain, adain_xyz, lab or histogram.")]
+KindOption = Annotated[str, typer.Option("--kind", help="result, side-by-side or triple.")]
+CodecOption = Annotated[str, typer.Option(help="h264, h265, av1, ffv1 or an encoder's name.")]
+CrfOption = Annotated[int, typer.Option(help="Constant quality, lower is better and larger.")]
+CodecOptions = Annotated[
+    list[str] | None, typer.Option("--codec-option", help="key=value for the encoder.")
+]
+AnyoneOption = Annotated[
+    bool, typer.Option("--anyone", help="Swap the largest face, whoever it is.")
+]
+
+
+@app.command()
+def swap(
+    into: Annotated[Path, typer.Option(help="Footage: a video, or a folder of images or clips.")],
+    face: Annotated[Path, typer.Option(help="The face to put in: the same kinds of input.")],
+    output: OutputOption,
+    consent: ConsentOption = None,
+    consent_face: Annotated[
+        str | None, typer.Option(help="The face's own line, where it differs.")
+    ] = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    preset: PresetOption = "fast",
+    size_px: SizeOption = 96,
+    settings: SetOption = None,
+    like: LikeOption = None,
+    like_face: Annotated[Path | None, typer.Option(help="The same, for the face's input.")] = None,
+    detector: DetectorOption = "full-range",
+    colour: ColourOption = "adain",
+    kind: KindOption = "result",
+    codec: CodecOption = "h264",
+    crf: CrfOption = 18,
+    codec_option: CodecOptions = None,
+    work: Annotated[Path | None, typer.Option(help="Folder for face sets and the run.")] = None,
+) -> None:
+    """Put the face seen in FACE into the footage INTO: extract, train, convert."""
+    from faceloom.experiment import SwapOptions
+    from faceloom.experiment import swap as run_swap
+    from faceloom.extract import ExtractOptions
+
+    line = _consent(consent)
+    options = SwapOptions(
+        train=_train_config(preset, size_px, minutes, steps, settings),
+        consent_footage=line,
+        consent_face=_consent(consent_face) if consent_face else line,
+        extract_footage=ExtractOptions(detector=detector, like=like),
+        extract_face=ExtractOptions(detector=detector, like=like_face),
+        convert=_convert_options("b", colour, kind, detector, codec, crf, codec_option, False),
+        work=work,
+    )
+    with _progress() as show:
+        report = run_swap(into, face, output, options, show)
+    run = report.train.run
+    _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
+    _say("faces of the face", report.faces_face.path, f"{report.faces_face.faces} faces")
+    _say("run", run, f"{report.train.step} steps, {report.train.elapsed_s / 60:.1f} min")
+    _say("preview", report.train.preview, "")
+    _say("result", report.output, "")
+
+
+@app.command(name="extract")
+def extract_command(
+    source: Annotated[Path, typer.Argument(help="A video, or a folder of images or clips.")],
+    output: OutputOption,
+    consent: ConsentOption = None,
+    like: LikeOption = None,
+    people: Annotated[
+        bool, typer.Option("--people", help="Only find out who is seen: writes people.png.")
+    ] = False,
+    detector: DetectorOption = "full-range",
+    crop_px: Annotated[int, typer.Option(help="Side of the stored crops, px.")] = 256,
+    max_frames: Annotated[int | None, typer.Option(help="Read at most this many a clip.")] = None,
+) -> None:
+    """Find, track, align and mask the faces of one person: a face set."""
+    from faceloom.extract import ExtractOptions, extract
+
+    options = ExtractOptions(
+        size_px=crop_px, detector=detector, like=like, list_people=people, max_frames=max_frames
+    )
+    line = "" if people else _consent(consent)
+    with _progress() as show:
+        report = extract(source, output, options, line, lambda status: show("extract", status))
+    dropped = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+    _say("face set", report.path, f"{report.faces} faces of {report.frames} frames")
+    if dropped:
+        typer.echo(f"dropped: {dropped}")
+    _say("contact sheet", report.contact_sheet, "")
+
+
+@app.command()
+def train(
+    faces_a: Annotated[Path, typer.Argument(help="Face set of the person in the footage.")],
+    faces_b: Annotated[Path, typer.Argument(help="Face set of the face to put in.")],
+    output: OutputOption,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    preset: PresetOption = "fast",
+    size_px: SizeOption = 96,
+    settings: SetOption = None,
+) -> None:
+    """Train a pair model, or go on with the run that the folder holds."""
+    from faceloom.train.fit import fit_pair
+
+    config = _train_config(preset, size_px, minutes, steps, settings)
+    with _progress() as show:
+        report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
+    _say("run", report.run, f"{report.step} steps, {report.elapsed_s / 60:.1f} min")
+    _say("preview", report.preview, "")
+
+
+@app.command()
+def convert(
+    footage: Annotated[Path, typer.Argument(help="A video, or a folder of images or clips.")],
+    run: Annotated[Path, typer.Option(help="The trained run.")],
+    output: OutputOption,
+    to: Annotated[str, typer.Option(help="Whose face is put in: b, or a.")] = "b",
+    colour: ColourOption = "adain",
+    kind: KindOption = "result",
+    detector: DetectorOption = "full-range",
+    codec: CodecOption = "h264",
+    crf: CrfOption = 18,
+    codec_option: CodecOptions = None,
+    anyone: AnyoneOption = False,
+) -> None:
+    """Swap the face in footage with a trained run."""
+    from faceloom.experiment import convert_with_run
+
+    options = _convert_options(to, colour, kind, detector, codec, crf, codec_option, anyone)
+    with _progress() as show:
+        report = convert_with_run(
+            footage, run, output, options, lambda status: show("convert", status)
+        )
+    for clip in report.clips:
+        if clip.skipped:
+            _say("already converted", clip.output, "")
+            continue
+        damaged = f", {clip.damaged} damaged passed through" if clip.damaged else ""
+        _say(
+            "result",
+            clip.output,
+            f"{clip.faces} of {clip.frames} frames swapped, audio {clip.audio}{damaged}",
+        )
+
+
+@app.command()
+def preview(run: Annotated[Path, typer.Argument(help="The run.")]) -> None:
+    """Write the current grid of a run: source, reconstruction, swap, mask, blended."""
+    from faceloom.train.fit import preview_run
+
+    _say("preview", preview_run(run), "")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"faceloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    """Weave one person's face into another's footage."""
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend are one line and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"faceloom: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("faceloom: interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+# -- helpers --------------------------------------------------------------------------------------
+
+
+def _say(what: str, path: Path, detail: str) -> None:
+    typer.echo(f"{what}: {path}" + (f" ({detail})" if detail else ""))
+
+
+def _consent(given: str | None) -> str:
+    from faceloom.provenance import check_consent
+
+    if given is None and sys.stdin.isatty():
+        given = typer.prompt("Who agreed, to what, and when? (`synthetic` for nobody real)", err=True)
+    return check_consent(given)
+
+
+def _train_config(
+    preset: str, size_px: int, minutes: float | None, steps: int | None, settings: list[str] | None
+) -> TrainConfig:
+    from faceloom.train.config import Budget, preset_config, with_settings
+
+    config = preset_config(preset, size_px)
+    if minutes is not None or steps is not None:
+        for name, value in (("--minutes", minutes), ("--steps", steps)):
+            if value is not None and value <= 0:
+                raise UserError(f"{name} {value}: must be more than 0")
+        config = replace(config, budget=Budget(minutes, steps))
+    return with_settings(config, settings or [])
+
+
+def _convert_options(
+    to: str,
+    colour: str,
+    kind: str,
+    detector: str,
+    codec: str,
+    crf: int,
+    codec_option: list[str] | None,
+    anyone: bool,
+) -> ConvertOptions:
+    from faceloom.colour import check_transfer
+    from faceloom.convert import OUTPUT_KINDS, ConvertOptions, OutputKind
+
+    if to not in ("a", "b"):
+        raise UserError(f"--to {to}: is no side of a run; take a or b")
+    if kind not in OUTPUT_KINDS:
+        raise UserError(f"--kind {kind}: is not known; take one of {', '.join(OUTPUT_KINDS)}")
+    pairs = [option.partition("=") for option in codec_option or []]
+    if not all(separator for _, separator, _ in pairs):
+        raise UserError("--codec-option: write it as key=value")
+    return ConvertOptions(
+        to="a" if to == "a" else "b",
+        colour=check_transfer(colour),
+        kind=cast("OutputKind", kind),
+        detector=detector,
+        anyone=anyone,
+        codec=codec,
+        crf=crf,
+        codec_options={key: value for key, _, value in pairs},
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, Any], None]]:
+    """A progress line a stage, on stderr; plain lines now and then where it is no terminal."""
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks: dict[str, Any] = {}
+        plain = _PlainProgress()
+
+        def show(stage: str, status: Any) -> None:
+            share, detail = _share(status), _detail(status)
+            if not console.is_terminal:
+                plain.show(stage, share, detail)
+                return
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=1.0, detail="")
+            progress.update(tasks[stage], completed=share or 0.0, detail=detail)
+
+        yield show
+
+
+class _PlainProgress:
+    """One line a stage every quarter of a minute, for logs."""
+
+    _EVERY_S = 15.0
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def show(self, stage: str, share: float | None, detail: str) -> None:
+        import time
+
+        now = time.monotonic()
+        if now - self._last.get(stage, -1e9) < self._EVERY_S:
+            return
+        self._last[stage] = now
+        percent = f"{100 * share:.0f}%" if share is not None else "?"
+        typer.echo(f"{stage}: {percent} {detail}", err=True)
+
+
+def _share(status: Any) -> float | None:
+    if hasattr(status, "progress"):
+        return float(status.progress)
+    return min(1.0, status.frames / status.total_frames) if status.total_frames else None
+
+
+def _detail(status: Any) -> str:
+    if hasattr(status, "faces_per_s"):
+        loss = sum(status.losses.values())
+        parts = [f"step {status.step}", f"{status.faces_per_s:.0f} faces/s", f"loss {loss:.3f}"]
+        if status.remaining_s is not None:
+            parts.append(f"{status.remaining_s / 60:.1f} min left")
+        if status.identity is not None:
+            parts.append(f"identity {status.identity:.2f}")
+        return ", ".join(parts)
+    return f"{status.frames} frames, {status.faces} faces, {status.frames_per_s:.0f} frames/s"

@@ -1,0 +1,309 @@
+"""Clips: decode, compute and encode side by side, in bounded memory.
+
+Three threads: one decodes, one tracks, paints and blends, one encodes; each of the libraries
+releases Python's lock while it works. Frames go through the model in small batches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from faceloom.colour import ColourMatcher, Transfer
+from faceloom.convert.face import Painted, Placed, heat, place
+from faceloom.errors import UserError
+from faceloom.faces.align import align
+from faceloom.faces.face import Aligned
+from faceloom.faces.find import MeshLandmarker, make_detector
+from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
+from faceloom.files import read_json, write_json
+from faceloom.image import RGB, to_tensor, to_uint8
+from faceloom.models.base import Side, Swapper
+from faceloom.provenance import MODEL_KEY
+from faceloom.video import (
+    Frame,
+    VideoWriter,
+    find_clips,
+    prefetch,
+    probe,
+    read_frames,
+    read_metadata,
+)
+
+OutputKind = Literal["result", "side-by-side", "triple"]
+OUTPUT_KINDS: tuple[OutputKind, ...] = get_args(OutputKind)
+_BATCH_FRAMES = 8
+_AHEAD_FRAMES = 12
+PERSON_COSINE = 0.3
+"""Cosine to the run's person from which a new track is taken for that person."""
+_REPORT_S = 0.2
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How to convert."""
+
+    to: Side = "b"
+    colour: Transfer = "adain"
+    kind: OutputKind = "result"
+    detector: str = "full-range"
+    anyone: bool = False
+    """Swap the largest face, whoever it is, and not only the run's person."""
+    codec: str = "h264"
+    crf: int = 18
+    codec_options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConvertStatus:
+    """One progress report."""
+
+    clip: str
+    frames: int
+    total_frames: int | None
+    faces: int
+    frames_per_s: float
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """One converted clip."""
+
+    output: Path
+    frames: int
+    faces: int
+    damaged: int
+    audio: str
+    skipped: bool = False
+    """It was there already, made with the same model."""
+
+
+@dataclass(frozen=True)
+class ConvertReport:
+    """All clips of an input."""
+
+    clips: list[ClipReport]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What conversion needs of a run."""
+
+    swapper: Swapper
+    model_sha256: str
+    metadata: dict[str, str]
+    is_person: Callable[[RGB, TrackedFace], bool]
+    """Whether a newly seen face is the one to swap."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    frame: Frame
+    aligned: Aligned | None
+    new_track: bool
+
+
+def convert(
+    source: Path,
+    work: Work,
+    output: Path,
+    options: ConvertOptions,
+    report: Callable[[ConvertStatus], None] | None = None,
+) -> ConvertReport:
+    """Convert a video, image folder or folder of either.
+
+    A folder of clips gives a folder; clips already converted with this model are not done again.
+    Raises UserError for unusable input or output, or if no clip shows the face to swap.
+    """
+    clips = find_clips(source)
+    reports = []
+    several = len(clips) > 1 or (source.is_dir() and clips != [source])
+    for clip in clips:
+        target = _target(clip, output) if several else output
+        reports.append(_convert_clip(clip, work, target, options, report))
+    if not any(one.faces or one.skipped for one in reports):
+        raise UserError(
+            f"{source}: shows no face of the person that the run was trained to replace; nothing was"
+            " swapped (--anyone swaps the largest face, whoever it is)"
+        )
+    return ConvertReport(reports)
+
+
+def _target(clip: Path, folder: Path) -> Path:
+    if clip.is_dir():
+        return folder / clip.name
+    return folder / f"{clip.stem}.mp4" if clip.suffix.lower() != ".mkv" else folder / clip.name
+
+
+def _convert_clip(
+    clip: Path,
+    work: Work,
+    target: Path,
+    options: ConvertOptions,
+    report: Callable[[ConvertStatus], None] | None,
+) -> ClipReport:
+    if target.resolve() == clip.resolve():
+        raise UserError(f"{target}: is the footage itself; choose another output")
+    if _made_with(target) == work.model_sha256:
+        return ClipReport(target, 0, 0, 0, "none", skipped=True)
+    info = probe(clip)
+    columns = {"result": 1, "side-by-side": 2, "triple": 3}[options.kind]
+    writer = VideoWriter(
+        target,
+        info,
+        size_px=(columns * info.width_px, info.height_px),
+        codec=options.codec,
+        crf=options.crf,
+        options=options.codec_options,
+        audio_from=clip if info.kind == "video" else None,
+        metadata=work.metadata,
+    )
+    damaged = faces = frames = 0
+    started = last = time.monotonic()
+    decoded = prefetch(_with_picture(read_frames(clip)), _AHEAD_FRAMES)
+    done = prefetch(_converted(decoded, work, options), _AHEAD_FRAMES)
+    with writer:
+        for original, result, placed in done:
+            writer.write(_shown(original, result, placed, options.kind))
+            frames += 1
+            faces += placed is not None
+            damaged += original.damaged
+            now = time.monotonic()
+            if report is not None and now - last >= _REPORT_S:
+                last = now
+                rate = frames / max(1e-9, now - started)
+                report(ConvertStatus(clip.name, frames, info.frame_count, faces, rate))
+    if target.is_dir():
+        write_json(target / "faceloom.json", work.metadata)
+    return ClipReport(target, frames, faces, damaged, writer.audio)
+
+
+def _made_with(target: Path) -> str | None:
+    """The hash of the model that made an output which is already there."""
+    try:
+        if target.is_dir() and (target / "faceloom.json").is_file():
+            return str(read_json(target / "faceloom.json").get(MODEL_KEY))
+        return read_metadata(target).get(MODEL_KEY) if target.is_file() else None
+    except UserError:
+        return None
+
+
+def _with_picture(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Have the decoding thread make the RGB picture, too."""
+    for frame in frames:
+        if not frame.damaged:
+            _ = frame.rgb
+        yield frame
+
+
+def _converted(
+    frames: Iterator[Frame], work: Work, options: ConvertOptions
+) -> Iterator[tuple[Frame, Frame, Placed | None]]:
+    """Each frame with its result and what was placed into it, in order."""
+    # The cores are shared with the decoder and the encoder; a second compute thread would wait.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    batch: list[_Job] = []
+    colour = ColourMatcher(options.colour)
+    try:
+        for job in _aligned(frames, work, options):
+            if job.new_track:
+                yield from _paint(batch, work, options, colour)
+                batch, colour = [], ColourMatcher(options.colour)
+            batch.append(job)
+            if len(batch) == _BATCH_FRAMES:
+                yield from _paint(batch, work, options, colour)
+                batch = []
+        yield from _paint(batch, work, options, colour)
+    finally:
+        torch.set_num_threads(threads)
+        frames.close()  # type: ignore[attr-defined]
+
+
+def _aligned(frames: Iterator[Frame], work: Work, options: ConvertOptions) -> Iterator[_Job]:
+    """Track, fill gaps, steady, and cut the model's crop."""
+    swapper = work.swapper
+    steadier: CropSteadier | None = None
+    for seen in fill_gaps(_sightings(frames, work, options)):
+        if seen.face is None:
+            steadier = None
+            yield _Job(seen.item, None, False)
+            continue
+        new_track = steadier is None
+        steadier = steadier or CropSteadier(swapper.size_px, swapper.coverage)
+        transform = steadier(seen.face, seen.time_s)
+        aligned = align(seen.item.rgb, seen.face, swapper.size_px, swapper.coverage, transform)
+        yield _Job(seen.item, aligned, new_track)
+
+
+def _sightings(
+    frames: Iterator[Frame], work: Work, options: ConvertOptions
+) -> Iterator[Seen[Frame]]:
+    """The frames with the face to swap in each, if it is there."""
+    tracker = FaceTracker(make_detector(options.detector), MeshLandmarker())
+    scene_cut = SceneCut()
+    known: dict[int, bool] = {}
+    for frame in frames:
+        time_s = float(frame.time_s)
+        if frame.damaged:
+            yield Seen(frame, time_s, None)
+            continue
+        if scene_cut(frame.rgb):
+            tracker.forget()
+        face = None
+        for one in tracker.update(frame.rgb):
+            if one.track not in known:
+                known[one.track] = options.anyone or work.is_person(frame.rgb, one)
+            if known[one.track]:
+                face = one.face
+                break
+        yield Seen(frame, time_s, face)
+
+
+def _paint(
+    jobs: list[_Job], work: Work, options: ConvertOptions, colour: ColourMatcher
+) -> Iterator[tuple[Frame, Frame, Placed | None]]:
+    with_face = [job.aligned for job in jobs if job.aligned is not None]
+    painted = iter(paint(work.swapper, with_face, options.to))
+    for job in jobs:
+        placed = None
+        if job.aligned is not None:
+            placed = place(job.frame.rgb, job.aligned, next(painted), colour)
+        result = job.frame
+        if placed is not None:
+            result = job.frame.pasted(placed.rgb_HWC, placed.x_px, placed.y_px)
+        yield job.frame, result, placed
+
+
+@torch.inference_mode()
+def paint(swapper: Swapper, faces: list[Aligned], to: Side) -> list[Painted]:
+    """Run the model on aligned faces."""
+    if not faces:
+        return []
+    crops_BCHW = to_tensor(np.stack([face.crop_HWC for face in faces]))
+    with torch.autocast("cpu", torch.bfloat16):
+        patch = swapper.swap(crops_BCHW, to)
+    alpha = patch.alpha_B1HW.float().numpy()[:, 0]
+    return [Painted(*pair) for pair in zip(to_uint8(patch.rgb_BCHW), alpha, strict=True)]
+
+
+def _shown(original: Frame, result: Frame, placed: Placed | None, kind: OutputKind) -> Frame:
+    """The frame to write."""
+    if kind == "result":
+        return result
+    pictures = [original.rgb, result.rgb]
+    if kind == "triple":
+        mask = np.zeros(original.rgb.shape[:2], np.float32)
+        if placed is not None:
+            height, width = placed.mask_HW.shape
+            mask[placed.y_px : placed.y_px + height, placed.x_px : placed.x_px + width] = (
+                placed.mask_HW
+            )
+        pictures.append(heat(mask, original.rgb))
+    return Frame.from_rgb(np.concatenate(pictures, axis=1), original)
