@@ -14,9 +14,14 @@ from faceloom.files import read_json, write_json, written_beside
 def test_a_failing_writer_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"old": 1})
-    with pytest.raises(RuntimeError), written_beside(path) as beside:
-        beside.write_text("{half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with written_beside(path) as beside:
+            beside.write_text("{half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert read_json(path) == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 

@@ -17,7 +17,8 @@ def test_tensor_round_trip_is_exact() -> None:
     values = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
     tensor = to_tensor(values)
     assert tensor.shape == (1, 3, 16, 16)
-    assert float(tensor.min()) == -1.0 and float(tensor.max()) == 1.0
+    assert float(tensor.min()) == -1.0
+    assert float(tensor.max()) == 1.0
     assert np.array_equal(to_uint8(tensor), values)
 
 
@@ -35,7 +36,9 @@ def test_warp_moves_content_by_the_transform() -> None:
 
 def test_sharpness_falls_with_blur() -> None:
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    soft = warp(warp(image, Similarity(0.5, 0, 0, 0), (32, 32), "area"), Similarity(2, 0, 0, 0), (64, 64))
+    soft = warp(
+        warp(image, Similarity(0.5, 0, 0, 0), (32, 32), "area"), Similarity(2, 0, 0, 0), (64, 64)
+    )
     assert sharpness(soft) < sharpness(image) / 4
 
 
@@ -58,4 +61,5 @@ def test_grid_places_cells() -> None:
     black, grey = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 90, np.uint8)
     sheet = draw_grid([[black, grey]], gap_px=1)
     assert sheet.shape == (2, 5, 3)
-    assert sheet[0, 3, 0] == 90 and sheet[0, 2, 0] == 255
+    assert sheet[0, 3, 0] == 90
+    assert sheet[0, 2, 0] == 255

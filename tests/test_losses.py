@@ -42,7 +42,9 @@ def test_edge_is_blind_to_a_constant(pair: tuple[Tensor, Tensor, Tensor]) -> Non
 def test_edge_by_hand() -> None:
     image = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
     weight = torch.ones(1, 1, 2, 2)
-    assert float(losses.weighted_edge(image, torch.zeros_like(image), weight)) == pytest.approx(0.25)
+    assert float(losses.weighted_edge(image, torch.zeros_like(image), weight)) == pytest.approx(
+        0.25
+    )
 
 
 def test_ssim_agrees_with_pooling(pair: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -89,7 +91,9 @@ def test_total_variation_by_hand() -> None:
 
 def test_feature_distance_is_blind_to_scale() -> None:
     feature = torch.rand(1, 4, 3, 3) + 0.1
-    assert float(losses.feature_distance([feature * 3], [feature], (1.0,))) == pytest.approx(0, abs=1e-6)
+    assert float(losses.feature_distance([feature * 3], [feature], (1.0,))) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["weighted_l1", "weighted_edge"])

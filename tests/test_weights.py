@@ -74,7 +74,9 @@ def test_what_cannot_be_fetched_is_said_in_one_line(shelf: tuple[str, ...]) -> N
     with pytest.raises(UserError) as caught:
         dataclasses.replace(PART, version="2.0").path(shelf)
     text = str(caught.value)
-    assert "faceloom-test-part==2.0" in text and "check the network" in text and "\n" not in text
+    assert "faceloom-test-part==2.0" in text
+    assert "check the network" in text
+    assert "\n" not in text
 
 
 def test_every_record_is_complete() -> None:

@@ -18,7 +18,7 @@ ASSET = Path(__file__).parents[1] / "src/faceloom/assets/mtcnn.safetensors"
 
 
 def main(folder: str) -> None:
-    weights = {}
+    weights: dict[str, torch.Tensor] = {}
     for net in ("pnet", "rnet", "onet"):
         state = torch.load(Path(folder) / f"{net}.pt", weights_only=True, map_location="cpu")
         weights |= {f"{net}.{name}": tensor.contiguous() for name, tensor in state.items()}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,7 +22,6 @@ from faceloom.errors import UserError
 
 if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
     from faceloom.convert import ConvertOptions
-    from faceloom.extract import ExtractOptions
     from faceloom.train.config import TrainConfig
 
 app = typer.Typer(
@@ -244,7 +243,9 @@ def _consent(given: str | None) -> str:
     from faceloom.provenance import check_consent
 
     if given is None and sys.stdin.isatty():
-        given = typer.prompt("Who agreed, to what, and when? (`synthetic` for nobody real)", err=True)
+        given = typer.prompt(
+            "Who agreed, to what, and when? (`synthetic` for nobody real)", err=True
+        )
     return check_consent(given)
 
 
@@ -273,7 +274,7 @@ def _convert_options(
     anyone: bool,
 ) -> ConvertOptions:
     from faceloom.colour import check_transfer
-    from faceloom.convert import OUTPUT_KINDS, ConvertOptions, OutputKind
+    from faceloom.convert import OUTPUT_KINDS, ConvertOptions
 
     if to not in ("a", "b"):
         raise UserError(f"--to {to}: is no side of a run; take a or b")
@@ -285,7 +286,7 @@ def _convert_options(
     return ConvertOptions(
         to="a" if to == "a" else "b",
         colour=check_transfer(colour),
-        kind=cast("OutputKind", kind),
+        kind=kind,
         detector=detector,
         anyone=anyone,
         codec=codec,

@@ -44,7 +44,7 @@ def skin_weight(reference_HWC: Image, weight_HW: NDArray[np.float32]) -> NDArray
         return weight_HW
     middle = float(np.median(grey[inside]))
     spread = 1.4826 * float(np.median(np.abs(grey[inside] - middle))) + 4.0
-    return weight_HW * (np.abs(grey - middle) < 2.5 * spread)  # type: ignore[no-any-return]
+    return weight_HW * (np.abs(grey - middle) < 2.5 * spread)
 
 
 class ColourMatcher:
@@ -100,7 +100,7 @@ def _distribution(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float
         np.histogram(image[..., channel], 256, (0, 256), weights=weight)[0] for channel in range(3)
     ]
     total = np.cumsum(np.array(counts, np.float64), axis=1)
-    return total / np.maximum(total[:, -1:], 1e-9)  # type: ignore[no-any-return]
+    return total / np.maximum(total[:, -1:], 1e-9)
 
 
 def _map_distribution(image: Image, own: NDArray[np.float64], other: NDArray[np.float64]) -> Image:
@@ -114,7 +114,7 @@ def _map_distribution(image: Image, own: NDArray[np.float64], other: NDArray[np.
 
 
 def _linear(image: Image) -> Image:
-    """sRGB in [0, 255] to linear light in [0, 1] (IEC 61966-2-1)."""
+    """SRGB in [0, 255] to linear light in [0, 1] (IEC 61966-2-1)."""
     x = np.clip(image / 255, 0, 1)
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -138,5 +138,5 @@ def _out_of(image: Image, transfer: Transfer) -> Image:
     if transfer == "adain_xyz":
         return _encoded(cv2.cvtColor(image, cv2.COLOR_XYZ2RGB))  # type: ignore[arg-type]
     if transfer == "lab":
-        return 255 * cv2.cvtColor(image, cv2.COLOR_Lab2RGB)  # type: ignore[no-any-return]
+        return np.asarray(255 * cv2.cvtColor(image, cv2.COLOR_Lab2RGB), np.float32)
     return np.clip(image, 0, 255)

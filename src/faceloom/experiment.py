@@ -20,6 +20,7 @@ from faceloom.faces.align import align
 from faceloom.faces.identity import embed, load_identity
 from faceloom.faces.track import TrackedFace
 from faceloom.image import RGB
+from faceloom.models.base import Side
 from faceloom.provenance import clip_metadata
 from faceloom.train.config import TrainConfig
 from faceloom.train.fit import TrainReport, fit_pair
@@ -91,11 +92,10 @@ def convert_with_run(
 
 def work_of(loaded: LoadedSwapper, options: ConvertOptions) -> Work:
     """What conversion needs of a loaded run: model, metadata, and whom to swap."""
-    shown, replaced = options.to, "a" if options.to == "b" else "b"
+    shown: Side = options.to
+    replaced: Side = "a" if shown == "b" else "b"
     metadata = clip_metadata(loaded.sha256, loaded.consents[replaced], loaded.consents[shown])
-    return Work(
-        loaded.swapper, loaded.sha256, metadata, _recogniser(loaded.identities[replaced])
-    )
+    return Work(loaded.swapper, loaded.sha256, metadata, _recogniser(loaded.identities[replaced]))
 
 
 def already_trained(run: Path) -> bool:

@@ -40,7 +40,7 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.replace(path)
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         ) from error
     finally:
         beside.unlink(missing_ok=True)

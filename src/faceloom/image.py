@@ -24,7 +24,7 @@ Mask = NDArray[np.float32]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+Scalar = TypeVar("Scalar", np.uint8, np.float32)
 
 Filter = Literal["nearest", "linear", "cubic", "area", "lanczos"]
 _CV_FILTERS: dict[Filter, int] = {
@@ -38,13 +38,13 @@ _EDGES = {"replicate": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
 
 
 def to_tensor(images_BHWC: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 (B, H, W, 3) in [0, 255] -> float32 (B, 3, H, W) in [-1, 1], channels last in memory."""
+    """uint8 (B, H, W, 3) in [0, 255] -> float32 (B, 3, H, W) in [-1, 1], channels last."""
     tensor_BCHW = torch.from_numpy(np.ascontiguousarray(images_BHWC)).permute(0, 3, 1, 2)
     return tensor_BCHW.to(torch.float32) / 127.5 - 1.0
 
 
 def to_uint8(images_BCHW: torch.Tensor) -> NDArray[np.uint8]:
-    """float (B, 3, H, W) in [-1, 1] -> uint8 (B, H, W, 3) in [0, 255], clipped and rounded."""
+    """Float (B, 3, H, W) in [-1, 1] -> uint8 (B, H, W, 3) in [0, 255], clipped and rounded."""
     scaled = (images_BCHW.detach().float().clamp(-1, 1) + 1.0) * 127.5
     return scaled.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
@@ -56,8 +56,12 @@ def warp(
     interpolation: Filter = "linear",
     edge: Literal["replicate", "zero"] = "replicate",
 ) -> NDArray[Scalar]:
-    """Resample an image (H, W[, C]) by a similarity or 2x3 matrix into (width, height) `size_px`."""
-    matrix = transform.matrix_23 if isinstance(transform, Similarity) else np.asarray(transform, np.float64)
+    """Resample an image (H, W[, C]) by a similarity or 2x3 matrix to (width, height)."""
+    matrix = (
+        transform.matrix_23
+        if isinstance(transform, Similarity)
+        else np.asarray(transform, np.float64)
+    )
     return cv2.warpAffine(  # type: ignore[return-value]
         image, matrix, size_px, flags=_CV_FILTERS[interpolation], borderMode=_EDGES[edge]
     )

@@ -109,7 +109,7 @@ def least_squares(score: Tensor, target: Tensor | float) -> Tensor:
 
 
 def mixup(real: Tensor, fake: Tensor, share_B: Tensor) -> Tensor:
-    """share * real + (1 - share) * fake, one share a sample (Zhang et al. 2018, arXiv:1710.09412)."""
+    """Share * real + (1 - share) * fake, one share a sample (Zhang et al., arXiv:1710.09412)."""
     share = share_B.view(-1, 1, 1, 1)
     return share * real + (1 - share) * fake
 
@@ -119,7 +119,9 @@ def identity_distance(embedding_BD: Tensor, target_BD: Tensor) -> Tensor:
     return (1 - F.cosine_similarity(embedding_BD.float(), target_BD.float(), dim=1)).mean()
 
 
-def feature_distance(features: list[Tensor], targets: list[Tensor], weights: tuple[float, ...]) -> Tensor:
+def feature_distance(
+    features: list[Tensor], targets: list[Tensor], weights: tuple[float, ...]
+) -> Tensor:
     """Weighted L1 between feature maps, each channel-normalised a pixel (as in LPIPS, Zhang et al.
     2018, arXiv:1801.03924, without its fitted linear layers)."""
     total = torch.zeros(())

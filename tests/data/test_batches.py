@@ -60,7 +60,9 @@ def test_masks_sit_on_the_mean_face() -> None:
     hull = side.hull_B1HW[0, 0]
     assert 0.4 < float(hull.mean()) < 0.7
     eyes_y = (side.eyes_B1HW[0, 0].sum(1) * torch.arange(SIZE_PX)).sum() / side.eyes_B1HW[0].sum()
-    mouth_y = (side.mouth_B1HW[0, 0].sum(1) * torch.arange(SIZE_PX)).sum() / side.mouth_B1HW[0].sum()
+    mouth_y = (side.mouth_B1HW[0, 0].sum(1) * torch.arange(SIZE_PX)).sum() / side.mouth_B1HW[
+        0
+    ].sum()
     assert eyes_y < SIZE_PX / 2 < mouth_y
     assert float((side.eyes_B1HW * (1 - side.hull_B1HW)).sum()) < 5
 
@@ -90,6 +92,8 @@ def test_full_colour_match_gives_the_other_statistics() -> None:
 def test_no_colour_match_is_the_identity() -> None:
     own = (torch.zeros(2, 3), torch.ones(2, 3))
     other = (torch.ones(2, 3), torch.full((2, 3), 2.0))
-    matrix, shift = augment.matching_map(own, other, torch.zeros(2), torch.tensor(augment.RGB_TO_XYZ))
+    matrix, shift = augment.matching_map(
+        own, other, torch.zeros(2), torch.tensor(augment.RGB_TO_XYZ)
+    )
     assert torch.allclose(matrix, torch.eye(3).expand(2, 3, 3), atol=1e-4)
     assert float(shift.abs().max()) == pytest.approx(0, abs=1e-6)

@@ -74,7 +74,8 @@ def test_the_mesh_turns_and_scales_with_the_picture(
     turn = Similarity.from_parts(0.7, 25.0, 200.0, -40.0)
     turned = warp(rgb, turn, (640, 640))
     turned_mesh = landmarker(turned, full_range(turned)[0]).mesh_4683
-    assert mesh is not None and turned_mesh is not None
+    assert mesh is not None
+    assert turned_mesh is not None
     error_px = np.linalg.norm(turn.apply(mesh) - turned_mesh[:, :2], axis=1)
     assert error_px.mean() < 0.01 * np.ptp(turned_mesh[:, 1])
 
@@ -82,7 +83,8 @@ def test_the_mesh_turns_and_scales_with_the_picture(
 def test_eyes_are_the_persons_right_then_left(media: Path, full_range: FullRangeDetector) -> None:
     rgb = read_image(next((media / "portraits/london/neutral").glob("*.jpg")))
     eyes_22 = full_range(rgb)[0].eyes_22
-    assert eyes_22 is not None and eyes_22[0, 0] < eyes_22[1, 0]
+    assert eyes_22 is not None
+    assert eyes_22[0, 0] < eyes_22[1, 0]
 
 
 def test_suppression_keeps_the_best_of_each_cluster() -> None:

@@ -28,15 +28,20 @@ def test_every_preset_paints_at_its_size(preset: str, size_px: int) -> None:
 def test_outputs_stay_in_range() -> None:
     patch = PairGenerator(TINY).swap(torch.rand(3, 3, 32, 32) * 2 - 1, "b")
     assert float(patch.rgb_BCHW.detach().abs().max()) <= 1
-    assert 0 <= float(patch.alpha_B1HW.detach().min()) <= float(patch.alpha_B1HW.detach().max()) <= 1
+    assert (
+        0 <= float(patch.alpha_B1HW.detach().min()) <= float(patch.alpha_B1HW.detach().max()) <= 1
+    )
 
 
 def test_each_side_has_its_own_decoder_behind_one_encoder() -> None:
     model = PairGenerator(TINY)
     loss = model.swap(torch.rand(1, 3, 32, 32), "a").rgb_BCHW.sum()
     loss.backward()
-    touched = {name.split(".")[0:2][-1] for name, p in model.named_parameters() if p.grad is not None}
-    assert "a" in touched and "b" not in touched
+    touched = {
+        name.split(".")[0:2][-1] for name, p in model.named_parameters() if p.grad is not None
+    }
+    assert "a" in touched
+    assert "b" not in touched
     assert any(p.grad is not None for p in model.encoder.parameters())
 
 

@@ -43,9 +43,7 @@ def trainer(path: Path, settings: TrainConfig) -> Trainer:
     seeded_init(settings.seed)
     identities = torch.nn.functional.normalize(torch.randn(2, 512), dim=1)
     learner = MaskedGan(settings.model, identities)
-    batches = PairBatches(
-        bank(0), bank(1), 64, settings.per_side, settings.seed, settings.augment
-    )
+    batches = PairBatches(bank(0), bank(1), 64, settings.per_side, settings.seed, settings.augment)
     run = Run(path)
     if not run.exists:
         side = SideRecord("faces", 5, "synthetic", [0.0] * 512)
@@ -93,7 +91,8 @@ def test_training_lowers_the_loss_and_logs(tmp_path: Path) -> None:
     last = run._step(run.batches.batch(0))
     assert last["l1"] < first["l1"]
     lines = [json.loads(line) for line in run.run.log_path.read_text().splitlines()]
-    assert lines[-1]["progress"] == 1.0 and lines[-1]["losses"]["l1"] > 0
+    assert lines[-1]["progress"] == 1.0
+    assert lines[-1]["losses"]["l1"] > 0
     assert -1 <= lines[-1]["identity"] <= 1
 
 
@@ -103,8 +102,10 @@ def test_the_saved_model_is_the_moving_average(tmp_path: Path) -> None:
     loaded = load_swapper(tmp_path)
     faces = torch.zeros(2, 3, 64, 64)
     patch = loaded.swapper.swap(faces, "b")
-    assert patch.rgb_BCHW.shape == (2, 3, 64, 64) and patch.alpha_B1HW.shape == (2, 1, 64, 64)
-    assert len(loaded.sha256) == 64 and loaded.consents == {"a": "synthetic", "b": "synthetic"}
+    assert patch.rgb_BCHW.shape == (2, 3, 64, 64)
+    assert patch.alpha_B1HW.shape == (2, 1, 64, 64)
+    assert len(loaded.sha256) == 64
+    assert loaded.consents == {"a": "synthetic", "b": "synthetic"}
     own = dict(run.learner.generator_modules.state_dict())
     name = "encoder.enter.weight"
     assert torch.allclose(loaded.swapper.encoder.enter.weight, run.average[name])  # type: ignore[attr-defined]
@@ -119,7 +120,8 @@ def test_a_checkpoint_cut_short_falls_back_to_the_one_before(tmp_path: Path) -> 
     data = run.run.checkpoint_path.read_bytes()
     run.run.checkpoint_path.write_bytes(data[: len(data) // 2])
     found = run.run.load_checkpoint()
-    assert found is not None and found[1].step == 0
+    assert found is not None
+    assert found[1].step == 0
     run.run.previous_path.write_bytes(b"")
     with pytest.raises(UserError, match="damaged"):
         run.run.load_checkpoint()
@@ -162,11 +164,14 @@ def test_interrupting_saves(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run.fit()
     found = run.run.load_checkpoint()
-    assert found is not None and found[1].step == 2
+    assert found is not None
+    assert found[1].step == 2
 
 
 def test_settings_reach_their_place() -> None:
-    changed = with_settings(config(3), ["optimizer.lr=0.002", "model.weights.eyes=9", "budget.steps=7"])
+    changed = with_settings(
+        config(3), ["optimizer.lr=0.002", "model.weights.eyes=9", "budget.steps=7"]
+    )
     assert (changed.optimizer.lr, changed.model.weights.eyes, changed.budget.steps) == (0.002, 9, 7)
     assert from_dict(json.loads(json.dumps(to_dict(changed)))) == changed
 

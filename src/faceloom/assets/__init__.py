@@ -1,0 +1,1 @@
+"""Weights and numbers that ship with the package; see NOTICE."""

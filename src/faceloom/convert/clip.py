@@ -129,8 +129,8 @@ def convert(
         reports.append(_convert_clip(clip, work, target, options, report))
     if not any(one.faces or one.skipped for one in reports):
         raise UserError(
-            f"{source}: shows no face of the person that the run was trained to replace; nothing was"
-            " swapped (--anyone swaps the largest face, whoever it is)"
+            f"{source}: shows no face of the person that the run was trained to replace; nothing"
+            " was swapped (--anyone swaps the largest face, whoever it is)"
         )
     return ConvertReport(reports)
 

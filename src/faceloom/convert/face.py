@@ -42,14 +42,14 @@ class Placed:
 
 
 def soft_mask(aligned: Aligned, alpha_HW: Mask) -> Mask:
-    """Model's opacity within the mesh's hull, softened inwards: nothing outside the hull changes."""
+    """Model's opacity within the mesh's hull, softened inwards: nothing outside it changes."""
     side = alpha_HW.shape[0]
     hull = mesh_mask(aligned.mesh_4683, "hull", (side, side))
     # The crop's own border is an edge too, where a chin or forehead leaves it.
     hull[[0, -1], :] = 0
     hull[:, [0, -1]] = 0
     opacity = np.clip(alpha_HW / _FULL_ALPHA, 0, 1)
-    return feather(hull, FEATHER * side) * opacity  # type: ignore[no-any-return]
+    return feather(hull, FEATHER * side) * opacity
 
 
 def skin_region(aligned: Aligned) -> Mask:
@@ -62,7 +62,9 @@ def skin_region(aligned: Aligned) -> Mask:
     return region
 
 
-def place(frame_HWC: RGB, aligned: Aligned, painted: Painted, colour: ColourMatcher) -> Placed | None:
+def place(
+    frame_HWC: RGB, aligned: Aligned, painted: Painted, colour: ColourMatcher
+) -> Placed | None:
     """The part of the frame that changes; None where the mask is empty or outside the frame."""
     mask_crop = soft_mask(aligned, painted.alpha_HW)
     matched = colour(
@@ -83,9 +85,9 @@ def place(frame_HWC: RGB, aligned: Aligned, painted: Painted, colour: ColourMatc
 
 
 def blend(over_HWC: RGB, under_HWC: RGB, mask_HW: Mask) -> RGB:
-    """mask * over + (1 - mask) * under; where the mask is 0, exactly what is under."""
+    """Mask * over + (1 - mask) * under; where the mask is 0, exactly what is under."""
     mixed = cv2.blendLinear(over_HWC, np.ascontiguousarray(under_HWC), mask_HW, 1 - mask_HW)
-    return np.where(mask_HW[..., None] > 0, mixed, under_HWC)  # type: ignore[no-any-return]
+    return np.where(mask_HW[..., None] > 0, mixed, under_HWC)
 
 
 def _region(
@@ -110,4 +112,4 @@ def heat(mask_HW: NDArray[np.float32], under_HWC: RGB) -> RGB:
     warm = cv2.applyColorMap(np.round(255 * mask_HW).astype(np.uint8), cv2.COLORMAP_INFERNO)
     colours = cv2.cvtColor(warm, cv2.COLOR_BGR2RGB).astype(np.float32)
     share = 0.75 * mask_HW[..., None]
-    return np.round(share * colours + (1 - share) * 0.5 * under_HWC).astype(np.uint8)  # type: ignore[no-any-return]
+    return np.round(share * colours + (1 - share) * 0.5 * under_HWC).astype(np.uint8)

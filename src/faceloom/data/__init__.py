@@ -1,0 +1,1 @@
+"""Face sets on disk, and the batches made from them."""

@@ -73,7 +73,9 @@ def sample(stored_BCHW: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(stored_BCHW, grid, padding_mode="border", align_corners=False)
 
 
-def colour_statistics(images_BCHW: Tensor, mask_B1HW: Tensor, space: Tensor) -> tuple[Tensor, Tensor]:
+def colour_statistics(
+    images_BCHW: Tensor, mask_B1HW: Tensor, space: Tensor
+) -> tuple[Tensor, Tensor]:
     """Mean and deviation (B, 3) of the masked pixels, after the 3x3 map `space`."""
     colours = torch.einsum("ij,bjn->bin", space, images_BCHW.flatten(2))
     weight = mask_B1HW.flatten(2)
@@ -86,8 +88,8 @@ def colour_statistics(images_BCHW: Tensor, mask_B1HW: Tensor, space: Tensor) -> 
 def matching_map(
     own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], share_B: Tensor, space: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The affine colour map (B, 3, 3) and (B, 3) that moves own statistics a share towards another's
-    (AdaIN, Huang & Belongie 2017, in the colour space given by the 3x3 map)."""
+    """The affine colour map (B, 3, 3) and (B, 3) that moves own statistics a share towards
+    another's (AdaIN, Huang & Belongie 2017, in the colour space given by the 3x3 map)."""
     share = share_B.unsqueeze(1)
     gain = (other[1] / own[1]).clamp(0.4, 2.5) ** share
     mean = own[0] + share * (other[0] - own[0])

@@ -94,7 +94,9 @@ class FaceBank:
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory."""
         planes = [
-            np.stack([_planes(crop, mesh, size_px, coverage) for crop, mesh in zip(*chunk, strict=True)])
+            np.stack(
+                [_planes(crop, mesh, size_px, coverage) for crop, mesh in zip(*chunk, strict=True)]
+            )
             for chunk in chunks
         ]
         return cls(torch.from_numpy(np.concatenate(planes)), coverage)
@@ -149,7 +151,9 @@ class PairBatches:
         stored = bank.planes[rows].float()
         stored[:, :3] = stored[:, :3] / 127.5 - 1
         stored[:, 3:] /= 255
-        stored[:, :3] = augment.apply_colour(stored[:, :3], *self._colour_map(side, rows, generator))
+        stored[:, :3] = augment.apply_colour(
+            stored[:, :3], *self._colour_map(side, rows, generator)
+        )
         grid = augment.similarity_grid(count, self.size_px, bank.coverage, config, generator)
         target = augment.sample(stored, grid)
         bent = augment.warp_grid(grid, bank.coverage, config.warp, generator)

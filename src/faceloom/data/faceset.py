@@ -103,7 +103,9 @@ class FaceSet:
             arrays = load_file(path / "arrays.safetensors")
             meshes, identities = arrays["meshes"], arrays["identities"]
         except (TypeError, KeyError, ValueError, OSError, SafetensorError) as error:
-            raise UserError(f"{path}: the face set is damaged ({error}); extract it again") from error
+            raise UserError(
+                f"{path}: the face set is damaged ({error}); extract it again"
+            ) from error
         if len(meshes) != len(records):
             raise UserError(f"{path}: faces.jsonl and arrays.safetensors differ; extract it again")
         present = {file.name for file in (path / "crops").iterdir()}
@@ -155,7 +157,7 @@ def write_faceset(
     meshes_N4683: NDArray[np.float32],
     identities_M512: NDArray[np.float32],
 ) -> None:
-    """Write the record of a set whose crops are in place; `faces.jsonl` last, as it completes it."""
+    """Write the record of a set whose crops are in place; `faces.jsonl` last: it completes it."""
     arrays = {"meshes": meshes_N4683.astype(np.float32), "identities": identities_M512}
     with written_beside(path / "arrays.safetensors") as beside:
         save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, beside)

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from faceloom.errors import UserError
-from faceloom.faces.find import PRESENT, Detector, Landmarker
 from faceloom.faces.align import align
+from faceloom.faces.find import PRESENT, Detector, Landmarker
 from faceloom.faces.identity import IdentityNet, embed
-from faceloom.image import RGB, draw_grid, encode_image, read_image
 from faceloom.files import write_bytes
+from faceloom.image import RGB, draw_grid, encode_image, read_image
 
 SAME_PERSON = 0.45
 """Mean cosine between two groups from which they are one person. Photographs of one person lie at
 .76 to .83, of two at .03 (.48 at most); hard frames of one person come down to about .5."""
 _AMBIGUOUS = 0.6
-"""Where a second person has this share of the first one's faces, neither is plainly the main one."""
+"""Where a second person has this share of the first one's faces, neither is plainly the main."""
 _THUMBNAIL_PX = 128
 
 

@@ -129,7 +129,7 @@ def _write_crop(path: Path, crop_HWC: RGB, quality: int) -> None:
         path.write_bytes(encode_image(crop_HWC, ".jpg", quality))
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         ) from error
 
 
@@ -161,7 +161,9 @@ def _add(
             track=one.track,
             identity_row=rows.identity_row[one.track],
             transform=(transform.a, transform.b, transform.tx, transform.ty),
-            mask=[(round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(aligned.mesh_4683)],
+            mask=[
+                (round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(aligned.mesh_4683)
+            ],
         )
     )
     rows.meshes.append(aligned.mesh_4683)

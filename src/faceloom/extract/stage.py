@@ -170,9 +170,7 @@ def _cut_all(
             shards.append(shard)
             if frames is None:
                 continue
-            for faces in cut_shard(
-                shard, work.crops, f"{digest}-{part:04d}", name, frames, tools
-            ):
+            for faces in cut_shard(shard, work.crops, f"{digest}-{part:04d}", name, frames, tools):
                 done_frames, done_faces = done_frames + 1, done_faces + faces
                 now = time.monotonic()
                 if report is not None and now - last >= _REPORT_S:
@@ -332,7 +330,9 @@ def _reasons(
     someone_else: NDArray[np.bool_],
 ) -> list[str]:
     """Why each face is dropped; empty for those that are kept."""
-    own = [record.sharpness for record, other in zip(records, someone_else, strict=True) if not other]
+    own = [
+        record.sharpness for record, other in zip(records, someone_else, strict=True) if not other
+    ]
     limit = _BLURRED * float(np.median(own))
     reasons: list[str] = []
     before: tuple[str, NDArray[np.float32]] | None = None
@@ -343,9 +343,9 @@ def _reasons(
         if record.sharpness < limit:
             reasons.append("blurred")
             continue
-        same_source = before is not None and before[0] == record.source
-        if same_source and before is not None:
-            if float(np.abs(before[1] - thumbnail).mean()) < _SAME_PICTURE:
+        if before is not None and before[0] == record.source:
+            change = float(np.abs(before[1] - thumbnail).mean())
+            if change < _SAME_PICTURE:
                 reasons.append("duplicate")
                 continue
         before = (record.source, thumbnail)

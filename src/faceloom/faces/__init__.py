@@ -1,0 +1,1 @@
+"""Faces in frames: found, followed, aligned, masked, recognised."""

@@ -51,9 +51,7 @@ def rigid_indices() -> NDArray[np.int64]:
     """The mesh points that neither speech nor blinking nor the brows move."""
     moving = set(LEFT_EYE) | set(RIGHT_EYE) | set(BROWS)
     mean = _mean_face()[0]
-    return np.array(
-        [i for i in range(468) if mean[i, 1] < mean[_SUBNASALE, 1] and i not in moving]
-    )
+    return np.array([i for i in range(468) if mean[i, 1] < mean[_SUBNASALE, 1] and i not in moving])
 
 
 def crop_transform(mesh_4683: Mesh, size_px: int, coverage: float = 1.0) -> Similarity:

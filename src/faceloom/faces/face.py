@@ -17,7 +17,7 @@ from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB
 
 Mesh = NDArray[np.float32]
-"""Shape (468, 3): x and y in pixels of the frame (or crop), z on the same scale, towards -camera."""
+"""Shape (468, 3): x, y in pixels of frame or crop, z on the same scale, away from the camera."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _GRID = 48
 OVERLAP = 0.3
 """Boxes that share more than this (intersection over union) show the same face."""
 _PADDED_SHARE = 0.5
-"""Part of the net's view that the whole picture takes on the second look, for faces that fill it."""
+"""Part of the net's view that the picture takes on the second look, for faces that fill it."""
 _ROI_GROWTH = 1.5
 """The mesh net wants the longer side of the face's box times this."""
 _EYE_CORNERS = (33, 263)
@@ -196,7 +196,7 @@ class _LiteNet:
     """A TensorFlow Lite network on one thread; gives its outputs in the file's order."""
 
     def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+        from ai_edge_litert.interpreter import Interpreter
 
         with _native_log_silenced():
             self._net: Any = Interpreter(model_path=str(path), num_threads=1)
@@ -219,7 +219,7 @@ def _native_log_silenced() -> Iterator[None]:
         yield
         return
     try:
-        with open(os.devnull, "wb") as nowhere:
+        with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:

@@ -1,7 +1,7 @@
 """The frozen identity network: a face crop to a 512-d unit vector.
 
-MobileFaceNet (Chen et al. 2018, arXiv:1804.07573), batch norms folded into the convolutions, weights
-from `faceplugin-face-recognition-js` 0.0.1 (MIT), converted by `tools/convert_identity.py`.
+MobileFaceNet (Chen et al. 2018, arXiv:1804.07573), batch norms folded into the convolutions,
+weights from `faceplugin-face-recognition-js` 0.0.1 (MIT), converted by `tools/convert_identity.py`.
 It selects faces and serves as a training loss; the judges that report are other networks.
 
 Convention: input is the five-point ArcFace crop, 112 px, RGB in [-1, 1]; the BGR order that the
@@ -132,7 +132,7 @@ def load_identity() -> IdentityNet:
     with as_file(files("faceloom.assets") / "identity.safetensors") as path:
         weights = load_file(path)
     net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def five_points(mesh_4683: Mesh) -> NDArray[np.float32]:
@@ -164,4 +164,4 @@ def embed(
         warp(crop, identity_transform(mesh), side)
         for crop, mesh in zip(crops_BHWC, meshes_B4683, strict=True)
     ]
-    return net(to_tensor(np.stack(faces))).numpy()  # type: ignore[no-any-return]
+    return net(to_tensor(np.stack(faces))).numpy()

@@ -41,7 +41,8 @@ _MOUTH_GROWTH = 1.15
 
 def hull_polygon(mesh_4683: Mesh) -> NDArray[np.float32]:
     """The convex outline of the face oval, (N, 2), pixels."""
-    return cv2.convexHull(mesh_4683[list(FACE_OVAL), :2].astype(np.float32))[:, 0]
+    outline = mesh_4683[list(FACE_OVAL), :2].astype(np.float32)
+    return np.asarray(cv2.convexHull(outline)[:, 0], np.float32)
 
 
 def part_polygons(mesh_4683: Mesh, part: Part) -> list[NDArray[np.float32]]:
@@ -60,7 +61,7 @@ def draw_polygons(polygons: list[NDArray[np.float32]], size_px: tuple[int, int])
     canvas = np.zeros((size_px[1], size_px[0]), np.uint8)
     scaled = [np.round(p * (1 << _SUBPIXEL_BITS)).astype(np.int32) for p in polygons]
     cv2.fillPoly(canvas, scaled, (255,), cv2.LINE_AA, _SUBPIXEL_BITS)
-    return canvas.astype(np.float32) / 255
+    return (canvas / np.float32(255)).astype(np.float32)
 
 
 def mesh_mask(mesh_4683: Mesh, part: Part, size_px: tuple[int, int]) -> Mask:

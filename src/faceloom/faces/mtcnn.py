@@ -177,7 +177,10 @@ def _cut(rgb: RGB, boxes_N4: NDArray[np.float64], side_px: int) -> Tensor:
 
 
 def _face(
-    box_4: NDArray[np.float64], seen_4: NDArray[np.float64], score: float, points_10: NDArray[np.float32]
+    box_4: NDArray[np.float64],
+    seen_4: NDArray[np.float64],
+    score: float,
+    points_10: NDArray[np.float32],
 ) -> Face:
     """Points are shares of the box that the last network saw, x first, then y."""
     size = seen_4[2:] - seen_4[:2] + 1

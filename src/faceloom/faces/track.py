@@ -94,7 +94,7 @@ class FaceTracker:
     def _detect(self, rgb: RGB, seen: list[_Track], lost: list[_Track]) -> list[_Track]:
         """Fit the mesh to what is new; a lost track that lies where it was goes on."""
         self.detections += 1
-        found = []
+        found: list[_Track] = []
         for track in lost:
             track.missed_frames += 1
         for detection in self._detector(rgb):
@@ -274,7 +274,8 @@ def fill_gaps(
 
 
 def _between(before: Seen[Item], gap: Seen[Item], after: Seen[Item]) -> Seen[Item]:
-    assert before.face is not None and after.face is not None
+    assert before.face is not None
+    assert after.face is not None
     first, last = before.face.mesh_4683, after.face.mesh_4683
     if first is None or last is None:
         return gap

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
@@ -77,11 +76,11 @@ class PairGenerator(nn.Module):
         self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
-        return self.encoder(x_BCHW)  # type: ignore[no-any-return]
+        return self.encoder(x_BCHW)
 
     def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:
         """Colour in [-1, 1] and alpha logits."""
-        return self.decoders[to](code_BD)  # type: ignore[no-any-return]
+        return self.decoders[to](code_BD)
 
     def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
         rgb_BCHW, logit_B1HW = self.decode(self.encode(x_BCHW), to)
@@ -189,8 +188,7 @@ class MaskedGan:
             "dssim": w.dssim * losses.weighted_dssim(painted.rgb, target, focus),
             "edge": w.edge * losses.weighted_edge(painted.rgb, target, focus),
             "mask": w.mask * losses.mask_supervision(painted.logit, share.hull_B1HW),
-            "variation": w.mask_variation
-            * losses.total_variation(torch.sigmoid(painted.logit)),
+            "variation": w.mask_variation * losses.total_variation(torch.sigmoid(painted.logit)),
         }
 
     def _fooling(self, side: Side, painted: _Painted, share: SideBatch) -> Tensor:
@@ -232,7 +230,7 @@ class MaskedGan:
 
 
 def _beta(concentration: float, count: int, moment: Moment) -> Tensor:
-    """Beta(c, c) shares (count,), from the step's own generator (Johnk's method needs none else)."""
+    """Beta(c, c) shares (count,), from the step's own generator, as a ratio of gammas."""
     shape = torch.full((count, 2), concentration)
     gammas = torch._standard_gamma(shape, generator=moment.generator).clamp_min(1e-30)
     return gammas[:, 0] / gammas.sum(dim=1)

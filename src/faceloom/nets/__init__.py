@@ -1,0 +1,1 @@
+"""Networks: generators, discriminators, the frozen critic."""

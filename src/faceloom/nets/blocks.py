@@ -1,8 +1,9 @@
 """Building blocks of the generators and discriminators.
 
 Shapes: B batch, C channels, H height, W width. All convolutions are dense and 3x3 where it counts,
-which is what CPUs run fastest in bfloat16; there is no normalisation layer, since batch and instance
-statistics carry the skin colour of one side into the other (the origin's first experiment).
+which is what CPUs run fastest in bfloat16; there is no normalisation layer, since batch and
+instance statistics carry the skin colour of one side into the other (the origin's first
+experiment).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 
 def activate(x_BCHW: Tensor) -> Tensor:
+    """The leaky rectifier, in place."""
     return F.leaky_relu(x_BCHW, LEAK, inplace=True)
 
 
@@ -38,7 +40,7 @@ class Residual(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         inner_BCHW = activate(self.first(F.leaky_relu(x_BCHW, LEAK)))
-        return x_BCHW + self.second(inner_BCHW)  # type: ignore[no-any-return]
+        return x_BCHW + self.second(inner_BCHW)
 
 
 class Down(nn.Module):

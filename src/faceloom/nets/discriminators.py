@@ -20,7 +20,11 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.enter = conv3(inputs * 4, width)
         self.layers = nn.ModuleList(
-            [conv3(width, 2 * width, 2), conv3(2 * width, 4 * width, 2), conv3(4 * width, 4 * width, 2)]
+            [
+                conv3(width, 2 * width, 2),
+                conv3(2 * width, 4 * width, 2),
+                conv3(4 * width, 4 * width, 2),
+            ]
         )
         self.leave = conv3(4 * width, 1)
 
@@ -29,4 +33,4 @@ class PatchDiscriminator(nn.Module):
         maps = F.leaky_relu(self.enter(folded), LEAK)
         for layer in self.layers:
             maps = F.leaky_relu(layer(maps), LEAK)
-        return self.leave(maps)  # type: ignore[no-any-return]
+        return self.leave(maps)

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import Down, PixelShuffleUp, Residual, activate, conv3
-from faceloom.nets.blocks import LEAK
+from faceloom.nets.blocks import LEAK, Down, PixelShuffleUp, Residual, activate, conv3
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,10 @@ class Encoder(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(x_BCHW, self.stem)
-        maps = self.layers(activate(self.enter(folded.contiguous(memory_format=torch.channels_last))))
-        return self.code(maps.flatten(1))  # type: ignore[no-any-return]
+        maps = self.layers(
+            activate(self.enter(folded.contiguous(memory_format=torch.channels_last)))
+        )
+        return self.code(maps.flatten(1))
 
 
 class Decoder(nn.Module):
@@ -96,4 +97,5 @@ class Decoder(nn.Module):
 
 
 def parameter_count(modules: Sequence[nn.Module]) -> int:
+    """Weights of all modules together."""
     return sum(p.numel() for module in modules for p in module.parameters())

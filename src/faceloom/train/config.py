@@ -135,7 +135,7 @@ def with_settings(config: TrainConfig, settings: list[str]) -> TrainConfig:
             place = place.get(parent) if isinstance(place, dict) else None
         if not isinstance(place, dict) or leaf not in place:
             raise UserError(
-                f"--set {setting}: there is no setting {path!r}; config.json of a run lists them all"
+                f"--set {setting}: no setting is called {path!r}; a run's config.json lists all"
             )
         place[leaf] = _parse(text.strip())
     return from_dict(values, "--set " + " ".join(settings))
@@ -150,4 +150,4 @@ def _parse(text: str) -> Any:
 
 # Unknown entries are mistakes, not extras.
 for _type in (TrainConfig, Budget, OptimizerConfig, AugmentConfig, MaskedGanConfig, GeneratorShape):
-    _type.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    _type.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform
 from faceloom.image import to_tensor, warp
-from faceloom.models.base import SIDES
+from faceloom.models.base import SIDES, Side
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -54,7 +54,7 @@ def fit_pair(
     Raises UserError for unusable face sets, a damaged checkpoint, a loss that is not finite.
     """
     run = Run(run_path)
-    face_sets = {"a": _open(faces_a), "b": _open(faces_b)}
+    face_sets: dict[Side, FaceSet] = {"a": _open(faces_a), "b": _open(faces_b)}
     if run.exists:
         config = _continued(run, config, face_sets)
     else:
@@ -116,7 +116,7 @@ def _record(faces: FaceSet) -> SideRecord:
     return SideRecord(str(faces.path.resolve()), len(faces), faces.consent, identity)
 
 
-def _continued(run: Run, config: TrainConfig, face_sets: dict[str, FaceSet]) -> TrainConfig:
+def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) -> TrainConfig:
     """The run's own configuration with the new budget."""
     own, sides = run.read()
     if own.model.shape.size_px != config.model.shape.size_px:

@@ -153,9 +153,7 @@ class Trainer:
                 window.add(self._step(batch))
                 window.steps += 1
                 now = time.monotonic()
-                self.place = Place(
-                    self.place.step + 1, self.place.elapsed_s + now - last_tick
-                )
+                self.place = Place(self.place.step + 1, self.place.elapsed_s + now - last_tick)
                 last_tick = now
                 if now - last_log >= LOG_EVERY_S or self.progress >= 1.0:
                     self._report(window, report)
@@ -225,7 +223,7 @@ class Trainer:
                 " --set optimizer.lr= at half the rate"
             )
         optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         nn.utils.clip_grad_norm_(phase.parameters, self.config.optimizer.clip_norm)
         optimizer.step()
         return {name: float(term.detach()) for name, term in terms.items()}

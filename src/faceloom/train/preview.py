@@ -1,4 +1,4 @@
-"""The preview grid: source, reconstruction, swap, mask and blended result, for faces of both sides."""
+"""The preview grid: source, reconstruction, swap, mask and blended, for faces of both sides."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from faceloom.files import write_bytes
 from faceloom.image import RGB, draw_grid, encode_image, to_uint8
-from faceloom.models.base import SIDES, Swapper
+from faceloom.models.base import SIDES, Side, Swapper
 
 FACES_A_SIDE = 8
 
 
-def preview_grid(swapper: Swapper, faces: dict[str, Tensor]) -> RGB:
+def preview_grid(swapper: Swapper, faces: dict[Side, Tensor]) -> RGB:
     """`faces` are tight crops (N, 3, S, S) in [-1, 1] of each side; five rows a side."""
     rows: list[list[NDArray[np.uint8]]] = []
     for side, other in zip(SIDES, SIDES[::-1], strict=True):
@@ -27,12 +27,12 @@ def preview_grid(swapper: Swapper, faces: dict[str, Tensor]) -> RGB:
             same, swapped = swapper.swap(source, side), swapper.swap(source, other)
         blended = swapped.alpha_B1HW * swapped.rgb_BCHW + (1 - swapped.alpha_B1HW) * source
         mask = swapped.alpha_B1HW.repeat(1, 3, 1, 1) * 2 - 1
-        for images in (source, same.rgb_BCHW, swapped.rgb_BCHW, mask, blended):
-            rows.append(list(to_uint8(images)))
+        kinds = (source, same.rgb_BCHW, swapped.rgb_BCHW, mask, blended)
+        rows += [list(to_uint8(images)) for images in kinds]
     return draw_grid(rows)
 
 
-def write_preview(path: Path, swapper: Swapper, faces: dict[str, Tensor], step: int) -> Path:
+def write_preview(path: Path, swapper: Swapper, faces: dict[Side, Tensor], step: int) -> Path:
     """Write the grid as `previews/<step>.png` and `preview.png` of the run; gives the latter."""
     png = encode_image(preview_grid(swapper, faces), ".png")
     write_bytes(path / "previews" / f"{step:08d}.png", png)

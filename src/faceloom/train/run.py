@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ from torch import Tensor
 from faceloom import __version__
 from faceloom.errors import UserError
 from faceloom.files import read_json, write_json, written_beside
-from faceloom.models.base import SIDES, Swapper
+from faceloom.models.base import SIDES, Side, Swapper
 from faceloom.models.masked_gan import PairGenerator
 from faceloom.train.config import TrainConfig, from_dict, to_dict
 
@@ -62,8 +63,8 @@ class LoadedSwapper:
     swapper: Swapper
     sha256: str
     """Of `model.safetensors`."""
-    consents: dict[str, str]
-    identities: dict[str, Tensor]
+    consents: dict[Side, str]
+    identities: dict[Side, Tensor]
     config: TrainConfig
 
 
@@ -82,7 +83,7 @@ class Run:
     def exists(self) -> bool:
         return self.config_path.is_file()
 
-    def create(self, config: TrainConfig, sides: dict[str, SideRecord]) -> None:
+    def create(self, config: TrainConfig, sides: Mapping[Side, SideRecord]) -> None:
         """Write the run's record."""
         record = {
             "format": FORMAT,
@@ -99,7 +100,7 @@ class Run:
         }
         write_json(self.config_path, record)
 
-    def read(self) -> tuple[TrainConfig, dict[str, SideRecord]]:
+    def read(self) -> tuple[TrainConfig, dict[Side, SideRecord]]:
         """Raises UserError if this is no run folder or its record is broken."""
         if not self.exists:
             raise UserError(f"{self.path}: is not a run folder (no config.json); train one first")
@@ -186,7 +187,7 @@ def load_swapper(path: Path) -> LoadedSwapper:
     expected = {name: tuple(t.shape) for name, t in generator.state_dict().items()}
     found = {name: tuple(t.shape) for name, t in tensors.items()}
     if expected != found:
-        odd = sorted(set(expected.items()) ^ set(found.items()))[0][0]
+        odd = min(set(expected.items()) ^ set(found.items()))[0]
         raise UserError(
             f"{run.model_path}: does not fit config.json (at {odd}); restore the run's own model"
         )

@@ -62,7 +62,7 @@ class Frame:
         """The picture, converted on first use with the clip's own matrix and range."""
         if self._rgb is None:
             assert self.samples is not None
-            self._rgb = self.samples.reformat(
+            picture = self.samples.reformat(
                 format="rgb24",
                 src_colorspace=_matrix(self.samples),
                 dst_colorspace=_matrix(self.samples),
@@ -71,6 +71,7 @@ class Frame:
                 interpolation=Interpolation.BILINEAR,
                 threads=1,
             ).to_ndarray()
+            self._rgb = np.asarray(picture, np.uint8)
         return self._rgb
 
     @property
@@ -90,7 +91,7 @@ class Frame:
         Raises ValueError if the patch does not lie inside.
         """
         height, width = patch_HWC.shape[:2]
-        inside = 0 <= x_px and 0 <= y_px
+        inside = x_px >= 0 and y_px >= 0
         if not inside or x_px + width > self.width_px or y_px + height > self.height_px:
             raise ValueError("the patch must lie inside the frame")
         if self.samples is None or self.samples.format.name not in _BYTES:
@@ -167,8 +168,8 @@ def _plane(samples: av.VideoFrame, index: int) -> NDArray[np.generic]:
     """A view (height, width) of one plane's samples."""
     plane = samples.planes[index]
     sample_type = np.uint8 if _BYTES[samples.format.name] == 1 else np.uint16
-    rows = np.frombuffer(plane, sample_type).reshape(plane.height, -1)
-    return rows[:, : plane.width]  # type: ignore[no-any-return]
+    rows = np.frombuffer(memoryview(plane), sample_type).reshape(plane.height, -1)
+    return rows[:, : plane.width]
 
 
 def _replaced(samples: av.VideoFrame, patch_HWC: RGB, x_px: int, y_px: int) -> av.VideoFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,20 @@ from faceloom.errors import UserError
 from faceloom.image import IMAGE_SUFFIXES, read_image
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv"}
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".mts",
+        ".wmv",
+        ".flv",
+    }
 )
 IMAGES_RATE = Fraction(25)
 """The rate of an image folder, which has none of its own."""
@@ -115,18 +129,22 @@ def open_video(path: Path) -> av.container.InputContainer:
     except FileNotFoundError as error:
         raise UserError(f"{path}: does not exist; check the path") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise UserError(f"{path}: is not a readable video; replace it or convert it first") from error
-    if not container.streams.video or not container.streams.video[0].codec_context:
+        raise UserError(
+            f"{path}: is not a readable video; replace it or convert it first"
+        ) from error
+    if not container.streams.video:
         container.close()
         raise UserError(f"{path}: has no video track; give a file with pictures")
     return container
 
 
-def _decoded(container: av.container.InputContainer, path: Path) -> object:
+def _decoded(container: av.container.InputContainer, path: Path) -> Iterator[av.VideoFrame]:
     try:
         yield from container.decode(container.streams.video[0])
     except av.error.FFmpegError as error:
-        raise UserError(f"{path}: is not a readable video; replace it or convert it first") from error
+        raise UserError(
+            f"{path}: is not a readable video; replace it or convert it first"
+        ) from error
 
 
 def _duration_s(container: av.container.InputContainer) -> float | None:

@@ -52,7 +52,7 @@ def _read_video(
         origin = int(Fraction(container.start_time, av.time_base) / time_base)
     index, last_pts, lost = 0, None, False
     step = max(1, round(1 / (Fraction(stream.average_rate or IMAGES_RATE) * time_base)))
-    for samples in _decoded(container, path):
+    for samples in _decoded(container):
         if samples is None:
             lost = True
             continue
@@ -63,16 +63,14 @@ def _read_video(
         frame_index, index, last_pts = index, index + 1, pts
         if start_s is not None and pts * time_base < start_s:
             continue
-        samples = upright(samples)
-        yield Frame(frame_index, pts, time_base, samples, damaged=samples.is_corrupt or lost)
+        damaged = samples.is_corrupt or lost
+        yield Frame(frame_index, pts, time_base, upright(samples), damaged=damaged)
         lost = False
     if index == 0:
         raise UserError(f"{path}: no frame of it can be decoded; replace the file")
 
 
-def _decoded(
-    container: av.container.InputContainer, path: Path
-) -> Iterator[av.VideoFrame | None]:
+def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame | None]:
     """Decoded frames; None where a packet could not be decoded."""
     packets = container.demux(container.streams.video[0])
     while True:
@@ -83,7 +81,7 @@ def _decoded(
         if packet is None:
             return
         try:
-            yield from packet.decode()  # type: ignore[misc]
+            yield from packet.decode()
         except av.error.InvalidDataError:
             yield None
         except av.error.EOFError:

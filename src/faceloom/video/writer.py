@@ -1,6 +1,6 @@
 """Writing frames with exact times, the source's sound, colour tags and metadata.
 
-A clip is written beside its final name and renamed when complete; an error or Ctrl-C leaves nothing.
+A clip is written beside its final name and renamed when complete; an error leaves nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import av
 import av.container
@@ -65,6 +65,7 @@ class VideoWriter:
         self._metadata = metadata or {}
         self._stack = ExitStack()
         self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream
         self._sound: _Sound | None = None
         self._folder: Path | None = None
 
@@ -128,6 +129,7 @@ class VideoWriter:
             options = {"movflags": "+use_metadata_tags"} if _is_mp4(self.path) else {}
             self._container = av.open(str(beside), "w", container_options=options)
             stream = self._container.add_stream(self._codec, rate=like.rate, options=self._options)
+            assert isinstance(stream, av.VideoStream)
         except (av.error.FFmpegError, ValueError) as error:
             raise UserError(
                 f"{self.path}: cannot be written with codec {self._codec!r} ({error}); take another"
@@ -159,9 +161,9 @@ class VideoWriter:
             raise _write_error(self.path, error) from error
         self._container = None
 
-    def _mux(self, packets: object) -> None:
+    def _mux(self, packets: Iterable[Any]) -> None:
         assert self._container is not None
-        for packet in packets:  # type: ignore[attr-defined]
+        for packet in packets:
             self._container.mux(packet)
 
     def _open_folder(self) -> None:
@@ -198,9 +200,9 @@ class _Sound:
         self.report: AudioReport = "copied" if copied else "re-encoded"
         self._copied = copied
         if copied:
-            self._output = output.add_stream_from_template(self._input)
+            self._output: Any = output.add_stream_from_template(self._input)
         else:
-            self._output = output.add_stream("aac", rate=self._input.rate)  # type: ignore[assignment]
+            self._output = output.add_stream("aac", rate=self._input.rate)
         self._origin_s = Fraction(source.start_time or 0, av.time_base)
         self._packets = source.demux(self._input)
         self._ended = False
@@ -222,7 +224,7 @@ class _Sound:
         except (av.error.FFmpegError, ValueError):
             return cls(source, output, copied=False)
 
-    def until(self, time_s: Fraction | None) -> Iterator[av.Packet]:
+    def until(self, time_s: Fraction | None) -> Iterator[Any]:
         """The packets that start before `time_s`; all that are left if None."""
         while not self._ended and (time_s is None or self._reached < time_s):
             try:
@@ -245,16 +247,16 @@ class _Sound:
             else:
                 yield from self._encoded(packet)
 
-    def _encoded(self, packet: av.Packet) -> Iterator[av.Packet]:
+    def _encoded(self, packet: Any) -> Iterator[Any]:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
             return
         for frame in frames:
             frame.pts = None  # The encoder counts samples itself.
-            yield from self._output.encode(frame)  # type: ignore[attr-defined]
+            yield from self._output.encode(frame)
         if packet.size == 0:
-            yield from self._output.encode(None)  # type: ignore[attr-defined]
+            yield from self._output.encode(None)
 
     def close(self) -> None:
         self._source.close()
@@ -270,7 +272,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def _speed_options(codec: str) -> dict[str, str]:
-    """veryfast keeps the encoder a small part of the work at little cost in size."""
+    """Veryfast keeps the encoder a small part of the work at little cost in size."""
     if codec in ("libx264", "libx265"):
         return {"preset": "veryfast"}
     return {"preset": "10"} if codec == "libsvtav1" else {}
