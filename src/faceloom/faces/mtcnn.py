@@ -167,7 +167,8 @@ def _squared(boxes_N4: NDArray[np.float64]) -> NDArray[np.float64]:
 def _cut(rgb: RGB, boxes_N4: NDArray[np.float64], side_px: int) -> Tensor:
     """Square crops of the boxes, black beyond the image."""
     margin = int(max(0.0, -boxes_N4.min(), (boxes_N4[:, 2:] - rgb.shape[1::-1]).max())) + 2
-    padded = cv2.copyMakeBorder(rgb, *(margin,) * 4, cv2.BORDER_CONSTANT)
+    border = cv2.copyMakeBorder(rgb, *(margin,) * 4, cv2.BORDER_CONSTANT)
+    padded = np.asarray(border, np.uint8)
     crops = []
     for box in boxes_N4:
         x0, y0, x1, y1 = (np.round(box).astype(int) + margin).tolist()

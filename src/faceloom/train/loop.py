@@ -126,7 +126,10 @@ class Trainer:
                 state = _under(saved, f"{index}.")
                 if state:
                     optimizer.state[parameter] = {
-                        name: value.clone() if name == "step" else value.to(parameter)
+                        # In the parameter's own memory layout, which fused steps rely on.
+                        name: value.clone()
+                        if name == "step"
+                        else torch.empty_like(parameter).copy_(value)
                         for name, value in state.items()
                     }
 

@@ -1,0 +1,1 @@
+"""What is timed and scored on real media; never asserted in tests."""
