@@ -1,7 +1,7 @@
 """Maintainer's tool: the mean face of the 468-point mesh, `src/faceloom/assets/mean_face.json`.
 
 Generalised Procrustes over the meshes of a folder of frontal portraits (the London set, CC BY 4.0;
-see NOTICE), made symmetric. Only the averaged coordinates are kept.
+see NOTICE). Only the averaged coordinates are kept.
 
     python tools/build_mean_face.py meshes.npy        # (N, 468, 3) or (N, 468, 2), pixels
 """
@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 from faceloom.files import write_json
 from faceloom.geometry import umeyama
@@ -27,17 +25,12 @@ def main(meshes_path: str) -> None:
     for _ in range(20):
         mean = np.mean([umeyama(mesh, mean).apply(mesh) for mesh in meshes_N4682], axis=0)
         mean = (mean - mean.mean(axis=0)) / np.ptp(mean[:, 1])
-    mirrored = mean * [-1, 1]
-    _, mirror = linear_sum_assignment(cdist(mean, mirrored))
-    mean = (mean + mirrored[mirror]) / 2
-    assert (mirror[mirror] == np.arange(468)).all(), "mirror pairs must be mutual"
     centre = (mean.min(axis=0) + mean.max(axis=0)) / 2
     write_json(
         ASSET,
         {
             "about": "mean 468-point face mesh; x right, y down; height 1, centred on its box",
             "points": (mean - centre).round(5).tolist(),
-            "mirror": mirror.tolist(),
         },
     )
 

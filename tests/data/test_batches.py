@@ -10,7 +10,7 @@ import torch
 
 from faceloom.data import augment
 from faceloom.data.augment import AugmentConfig
-from faceloom.data.batches import FaceBank, PairBatches, step_generator
+from faceloom.data.batches import FaceBank, PairBatches, balanced_shares, step_generator
 from faceloom.faces.align import recrop_transform, reference_points
 from faceloom.image import to_uint8, warp
 
@@ -46,7 +46,8 @@ def test_without_augmentation_input_and_target_are_the_tight_crop() -> None:
     pair = batches(STILL)
     batch = pair.batch(0)
     assert torch.equal(batch.a.warped_BCHW, batch.a.target_BCHW)
-    rows = torch.randint(6, (4,), generator=step_generator(3, 0))
+    shares = pair.banks[0].shares_N
+    rows = torch.multinomial(shares, 4, replacement=True, generator=step_generator(3, 0))
     stored = pair.banks[0].planes[rows, :3].permute(0, 2, 3, 1).numpy()
     px = stored.shape[1]
     tighten = recrop_transform(px, px / (SIZE_PX * 1.15), SIZE_PX, 1.0)
@@ -97,3 +98,12 @@ def test_no_colour_match_is_the_identity() -> None:
     )
     assert torch.allclose(matrix, torch.eye(3).expand(2, 3, 3), atol=1e-4)
     assert float(shift.abs().max()) == pytest.approx(0, abs=1e-6)
+
+
+def test_rare_openings_are_drawn_more_often() -> None:
+    meshes = np.stack([np.pad(reference_points(100), ((0, 0), (0, 1)))] * 50).astype(np.float32)
+    meshes[:2, 14, 1] += 12
+    meshes[2:, 14, 1] += np.linspace(0, 0.5, 48)
+    shares = balanced_shares(meshes)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[:2].min() > 2 * shares[2:].max()

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from faceloom.faces.align import (
     align,
     crop_transform,
-    mirror_indices,
     recrop_transform,
     reference_points,
     rigid_indices,
@@ -42,11 +41,10 @@ def test_an_open_mouth_does_not_move_the_crop() -> None:
     assert len(rigid_indices()) > 150
 
 
-def test_mirror_pairs_are_mutual_and_mirror() -> None:
-    mirror = mirror_indices()
-    assert np.array_equal(mirror[mirror], np.arange(468))
-    points = reference_points(1) - reference_points(1).mean(axis=0)
-    assert np.abs(points[mirror] * [-1, 1] - points).max() < 0.02
+def test_the_mean_face_is_nearly_symmetric() -> None:
+    points = reference_points(100) - 49.5
+    for right, left in ((33, 263), (133, 362), (61, 291), (234, 454)):
+        assert np.abs(points[right] * [-1, 1] - points[left]).max() < 1.5
 
 
 def test_recrop_leads_from_crop_to_crop() -> None:

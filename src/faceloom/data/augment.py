@@ -28,7 +28,7 @@ class AugmentConfig:
     zoom: float = 0.03
     shift: float = 0.02
     """Share of the crop's side."""
-    flip: float = 0.1
+    flip: float = 0.05
     """Probability."""
     warp: float = 0.018
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""

@@ -17,11 +17,13 @@ from torch import Generator, Tensor
 from faceloom.data import augment
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
 from faceloom.faces.align import recrop_transform, transform_mesh
+from faceloom.faces.expression import eye_opening, mouth_opening
 from faceloom.faces.mask import PARTS, mesh_mask
 from faceloom.image import resize
 
 OVERSAMPLING = 1.15
 """Stored pixels for each training pixel: resampling twice would blur otherwise."""
+_OPENING_BINS = 8
 PLANES = 3 + len(PARTS) - 1
 """Colour, hull, eyes, mouth (the inner mouth lies within the mouth)."""
 
@@ -68,9 +70,11 @@ class Batch:
 class FaceBank:
     """One side's faces as bytes (N, planes, P, P) with their colour statistics."""
 
-    def __init__(self, planes: Tensor, coverage: float) -> None:
+    def __init__(self, planes: Tensor, coverage: float, shares_N: Tensor) -> None:
         self.planes = planes
         self.coverage = coverage
+        self.shares_N = shares_N
+        """How often each face is drawn, as a probability."""
         self.spaces = (torch.eye(3), torch.tensor(RGB_TO_XYZ))
         self.statistics = [self._statistics(space) for space in self.spaces]
 
@@ -93,13 +97,15 @@ class FaceBank:
         coverage: float,
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory."""
-        planes = [
-            np.stack(
-                [_planes(crop, mesh, size_px, coverage) for crop, mesh in zip(*chunk, strict=True)]
-            )
-            for chunk in chunks
-        ]
-        return cls(torch.from_numpy(np.concatenate(planes)), coverage)
+        planes, meshes = [], []
+        for some_crops, some_meshes in chunks:
+            meshes.append(some_meshes)
+            planes += [
+                _planes(crop, mesh, size_px, coverage)
+                for crop, mesh in zip(some_crops, some_meshes, strict=True)
+            ]
+        shares = balanced_shares(np.concatenate(meshes))
+        return cls(torch.from_numpy(np.stack(planes)), coverage, torch.from_numpy(shares))
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -110,6 +116,23 @@ class FaceBank:
             colour = chunk[:, :3].float() / 127.5 - 1
             pieces.append(augment.colour_statistics(colour, chunk[:, 3:4].float() / 255, space))
         return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
+
+
+def balanced_shares(meshes_N4683: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Draw rare openings of eyes and mouth more often: (N,), sums to 1.
+
+    Blinks and open mouths are a few frames in a hundred; drawn evenly, a decoder learns them last.
+    Each face's share goes with one over the square root of how common its openings are, at most
+    four times the mean.
+    """
+    weight = np.ones(len(meshes_N4683))
+    for opening in (eye_opening(meshes_N4683), mouth_opening(meshes_N4683)):
+        low, high = np.percentile(opening, [1, 99])
+        place = np.clip((opening - low) / max(1e-6, high - low), 0, 0.999)
+        bins = (place * _OPENING_BINS).astype(int)
+        weight /= np.sqrt(np.bincount(bins, minlength=_OPENING_BINS)[bins])
+    weight = np.minimum(weight / weight.mean(), 4.0)
+    return (weight / weight.sum()).astype(np.float32)
 
 
 def _planes(
@@ -147,7 +170,7 @@ class PairBatches:
 
     def _side(self, side: int, generator: Generator) -> SideBatch:
         bank, config, count = self.banks[side], self.config, self.per_side
-        rows = torch.randint(len(bank), (count,), generator=generator)
+        rows = torch.multinomial(bank.shares_N, count, replacement=True, generator=generator)
         stored = bank.planes[rows].float()
         stored[:, :3] = stored[:, :3] / 127.5 - 1
         stored[:, 3:] /= 255

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from faceloom.errors import UserError
 from faceloom.evaluate import motion
 from faceloom.evaluate.judge import DlibJudge, identity_gain
+from faceloom.faces.expression import eye_opening, mouth_opening
 from faceloom.faces.face import Mesh
 from faceloom.faces.find import FullRangeDetector, MeshLandmarker
 from faceloom.faces.mask import mesh_mask
@@ -156,10 +157,10 @@ class _Gathered:
         self._openings.append(
             np.stack(
                 [
-                    motion.mouth_opening(before),
-                    motion.mouth_opening(after),
-                    motion.eye_opening(before),
-                    motion.eye_opening(after),
+                    mouth_opening(before),
+                    mouth_opening(after),
+                    eye_opening(before),
+                    eye_opening(after),
                 ]
             )
         )

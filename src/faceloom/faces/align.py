@@ -30,19 +30,14 @@ _SUBNASALE = 2
 
 
 @cache
-def _mean_face() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _mean_face() -> NDArray[np.float64]:
     asset = json.loads((files("faceloom.assets") / "mean_face.json").read_text())
-    return np.array(asset["points"]), np.array(asset["mirror"])
-
-
-def mirror_indices() -> NDArray[np.int64]:
-    """For each of the 468 mesh points the index of its mirror image (shape (468,))."""
-    return _mean_face()[1]
+    return np.array(asset["points"], np.float64)
 
 
 def reference_points(size_px: int, coverage: float = 1.0) -> NDArray[np.float64]:
     """The mean face in a crop of this side and coverage: (468, 2), pixels."""
-    unit = _mean_face()[0] * FACE_HEIGHT + [0.5, FACE_CENTER_Y]
+    unit = _mean_face() * FACE_HEIGHT + [0.5, FACE_CENTER_Y]
     return ((unit - 0.5) / coverage + 0.5) * size_px - 0.5
 
 
@@ -50,7 +45,7 @@ def reference_points(size_px: int, coverage: float = 1.0) -> NDArray[np.float64]
 def rigid_indices() -> NDArray[np.int64]:
     """The mesh points that neither speech nor blinking nor the brows move."""
     moving = set(LEFT_EYE) | set(RIGHT_EYE) | set(BROWS)
-    mean = _mean_face()[0]
+    mean = _mean_face()
     return np.array([i for i in range(468) if mean[i, 1] < mean[_SUBNASALE, 1] and i not in moving])
 
 

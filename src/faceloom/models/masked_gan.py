@@ -23,6 +23,10 @@ from faceloom.nets.features import FaceCritic
 from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
 
 
+_OWN_SPREAD = 0.2
+"""Pictures of one person are about this far from their mean; to come nearer is to fool the net."""
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """The weight of every term; those of the frozen critic hold for one face of the batch share."""
@@ -46,9 +50,9 @@ class LossWeights:
 class Schedule:
     """When, as shares of the whole run, and how often the later terms act."""
 
-    adversarial_start: float = 0.35
+    adversarial_start: float = 0.4
     critic_start: float = 0.25
-    critic_every: int = 4
+    critic_every: int = 8
     critic_faces: int = 4
     """Faces of each side that the frozen critic sees; it costs more than the model itself."""
 
@@ -223,9 +227,10 @@ class MaskedGan:
         }
         if self.identities is not None:
             swapped_to = self.identities.flip(0).repeat_interleave(count, dim=0)
-            distance = losses.identity_distance(found.embedding[own:], swapped_to)
+            swapped_as = found.embedding[own:]
+            distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
-            terms["swap_cosine"] = 1 - distance.detach()
+            terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         return terms
 
 

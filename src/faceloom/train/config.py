@@ -26,7 +26,7 @@ SIZES_PX = (64, 96, 128, 256)
 class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), linear warm-up, a plateau, then a cosine to the end."""
 
-    lr: float = 8e-4
+    lr: float = 1.2e-3
     weight_decay: float = 0.01
     warmup_steps: int = 100
     plateau: float = 0.3
