@@ -1,7 +1,7 @@
 """Run every command of the README, in order, in a scratch copy of the clone's folder.
 
 The inputs it names are made from the test media (two short clips of two people). Only the length of
-training is changed: `--minutes N` and `--steps N` become two steps. `make test` has just been run by
+training is changed: `--minutes N` and `--steps N` become two steps. `make test` was just run by
 `.ci/run` and is not run again; nothing else is left out. Without the test media it fails.
 """
 

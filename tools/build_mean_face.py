@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from faceloom.files import write_json
-from faceloom.geometry import umeyama
+from faceloom.geometry import Similarity, umeyama
 
 ASSET = Path(__file__).parents[1] / "src/faceloom/assets/mean_face.json"
 
@@ -25,6 +25,9 @@ def main(meshes_path: str) -> None:
     for _ in range(20):
         mean = np.mean([umeyama(mesh, mean).apply(mesh) for mesh in meshes_N4682], axis=0)
         mean = (mean - mean.mean(axis=0)) / np.ptp(mean[:, 1])
+    across = mean[263] - mean[33]  # Outer eye corners: level them.
+    mean = Similarity.from_parts(1.0, -float(np.rad2deg(np.arctan2(*across[::-1])))).apply(mean)
+    mean = mean / np.ptp(mean[:, 1])
     centre = (mean.min(axis=0) + mean.max(axis=0)) / 2
     write_json(
         ASSET,

@@ -1,6 +1,6 @@
 """Draw `stages.png`, the README's picture: the stages as shapes and masks, no real face in it.
 
-    python docs/images/draw_stages.py
+python docs/images/draw_stages.py
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def stages() -> list[NDArray[np.uint8]]:
     aligned = panel()
     fill(aligned, aligned_mesh, SKIN_A)
     masks = panel()
-    for part, colour in zip(PARTS, ((205, 205, 215), (90, 140, 200), (200, 110, 110), (120, 40, 50)), strict=True):  # fmt: skip
+    colours = ((205, 205, 215), (90, 140, 200), (200, 110, 110), (120, 40, 50))
+    for part, colour in zip(PARTS, colours, strict=True):
         share = mesh_mask(aligned_mesh, part, (SIDE, SIDE))[..., None]
         masks = np.round(share * np.array(colour) + (1 - share) * masks).astype(np.uint8)
     code = panel()

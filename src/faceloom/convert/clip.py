@@ -167,7 +167,7 @@ def _convert_clip(
     damaged = faces = frames = 0
     started = last = time.monotonic()
     decoded = prefetch(_with_picture(read_frames(clip)), _AHEAD_FRAMES)
-    done = prefetch(_converted(decoded, work, options), _AHEAD_FRAMES)
+    done = prefetch(_converted(decoded, work, options, info.kind == "images"), _AHEAD_FRAMES)
     with writer:
         for original, result, placed in done:
             writer.write(_shown(original, result, placed, options.kind))
@@ -203,7 +203,7 @@ def _with_picture(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def _converted(
-    frames: Iterator[Frame], work: Work, options: ConvertOptions
+    frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
 ) -> Iterator[tuple[Frame, Frame, Placed | None]]:
     """Each frame with its result and what was placed into it, in order."""
     # The cores are shared with the decoder and the encoder; a second compute thread would wait.
@@ -212,7 +212,7 @@ def _converted(
     batch: list[_Job] = []
     colour = ColourMatcher(options.colour)
     try:
-        for job in _aligned(frames, work, options):
+        for job in _aligned(frames, work, options, images):
             if job.new_track:
                 yield from _paint(batch, work, options, colour)
                 batch, colour = [], ColourMatcher(options.colour)
@@ -226,11 +226,16 @@ def _converted(
         frames.close()  # type: ignore[attr-defined]
 
 
-def _aligned(frames: Iterator[Frame], work: Work, options: ConvertOptions) -> Iterator[_Job]:
+def _aligned(
+    frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
+) -> Iterator[_Job]:
     """Track, fill gaps, steady, and cut the model's crop."""
     swapper = work.swapper
     steadier: CropSteadier | None = None
-    for seen in fill_gaps(_sightings(frames, work, options)):
+    for seen in fill_gaps(_sightings(frames, work, options, images)):
+        if seen.item.damaged:  # Also where the face before and after would tell where it is.
+            yield _Job(seen.item, None, False)
+            continue
         if seen.face is None:
             steadier = None
             yield _Job(seen.item, None, False)
@@ -243,11 +248,11 @@ def _aligned(frames: Iterator[Frame], work: Work, options: ConvertOptions) -> It
 
 
 def _sightings(
-    frames: Iterator[Frame], work: Work, options: ConvertOptions
+    frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
 ) -> Iterator[Seen[Frame]]:
     """The frames with the face to swap in each, if it is there."""
     tracker = FaceTracker(make_detector(options.detector), MeshLandmarker())
-    scene_cut = SceneCut()
+    scene_cut = SceneCut(images)
     known: dict[int, bool] = {}
     for frame in frames:
         time_s = float(frame.time_s)

@@ -66,7 +66,7 @@ def identity_of_photo(
 ) -> NDArray[np.float32]:
     """The identity (512,) of the one face in a photo. Raises UserError for none or several."""
     rgb = read_image(path)
-    faces = [landmarker(rgb, landmarker(rgb, face)) for face in detector(rgb)]
+    faces = [landmarker(rgb, face) for face in detector(rgb)]
     faces = [face for face in faces if face.presence >= PRESENT]
     if len(faces) != 1:
         found = "no face" if not faces else f"{len(faces)} faces"

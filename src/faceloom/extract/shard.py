@@ -6,6 +6,7 @@ goes is the same as one extracted at once.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from faceloom.data.faceset import FaceRecord, read_records, write_records
 from faceloom.errors import UserError
-from faceloom.faces.align import align
+from faceloom.faces.align import align, recrop_transform
 from faceloom.faces.face import Aligned
 from faceloom.faces.find import Detector, Landmarker
 from faceloom.faces.identity import IdentityNet, embed
@@ -25,13 +26,18 @@ from faceloom.faces.mask import hull_polygon
 from faceloom.faces.pose import pose_of
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, TrackedFace
 from faceloom.files import written_beside
-from faceloom.image import RGB, encode_image, sharpness
+from faceloom.image import RGB, encode_image, sharpness, warp
 from faceloom.video import Frame
 
 SHARD_FRAMES = 750
 _IDENTITY_EVERY = 10
 """Identity is measured on every so many faces of an unbroken track; it does not change in one."""
 _IDENTITY_BATCH = 16
+_CROPS_WAITING = 64
+SAME_PICTURE = 0.25
+"""Mean difference (levels of 255) below which a face repeats the last new one; noise is more."""
+_FIRST = 255.0
+_COMPARED_PX = 48
 _TINY = 32.0
 """A face whose box is narrower than this, in frame pixels, teaches nothing."""
 
@@ -54,7 +60,10 @@ class _Rows:
 
     records: list[FaceRecord] = field(default_factory=list)
     meshes: list[NDArray[np.float32]] = field(default_factory=list)
-    thumbnails: list[NDArray[np.uint8]] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
+    """How much the face's picture differs from the last one that was new, levels of 255."""
+    last_new: dict[int, RGB] = field(default_factory=dict)
+    """Track -> the frame of that last new picture."""
     to_embed: list[tuple[RGB, NDArray[np.float32]]] = field(default_factory=list)
     identity_row: dict[int, int] = field(default_factory=dict)
     """Track -> the row of its newest identity."""
@@ -81,19 +90,26 @@ class Shard:
 
 
 def cut_shard(
-    shard: Shard, crops: Path, name: str, source: str, frames: Iterable[Frame], tools: Tools
+    shard: Shard,
+    crops: Path,
+    name: str,
+    source: str,
+    frames: Iterable[Frame],
+    tools: Tools,
+    images: bool = False,
 ) -> Iterator[int]:
     """Cut all faces of the frames; gives the number of faces of each frame as it goes.
 
-    The shard's files are written when the frames are through; nothing counts before.
+    `images` says that the frames are those of an image folder. The shard's files are written when
+    the frames are through; nothing counts before.
     """
     rows = _Rows()
     counts = {"frames": 0, "tiny": 0, "damaged": 0}
     tracker = FaceTracker(tools.detector, tools.landmarker)
-    scene_cut = SceneCut()
+    scene_cut = SceneCut(images)
     steadiers: dict[int, CropSteadier] = {}
     with ThreadPoolExecutor(1, thread_name_prefix="faceloom-crops") as writer:
-        pending: list[Future[None]] = []
+        pending: deque[Future[None]] = deque()
         for frame in frames:
             counts["frames"] += 1
             if frame.damaged:
@@ -115,6 +131,8 @@ def cut_shard(
                 aligned = align(frame.rgb, one.face, tools.size_px, tools.coverage, transform)
                 crop = f"{name}-{len(rows.records):05d}.jpg"
                 _add(rows, crop, source, frame, one, aligned)
+                while len(pending) > _CROPS_WAITING:
+                    pending.popleft().result()
                 pending.append(
                     writer.submit(_write_crop, crops / crop, aligned.crop_HWC, tools.jpeg_quality)
                 )
@@ -167,7 +185,23 @@ def _add(
         )
     )
     rows.meshes.append(aligned.mesh_4683)
-    rows.thumbnails.append(inner[::16, ::16].copy())
+    rows.changes.append(_change(rows, one.track, frame.rgb, aligned))
+
+
+def _change(rows: _Rows, track: int, frame_HWC: RGB, aligned: Aligned) -> float:
+    """Cut the same place from the last new frame and this one, and compare."""
+    before = rows.last_new.get(track)
+    small = aligned.frame_to_crop.then(
+        recrop_transform(aligned.crop_HWC.shape[0], 1.0, _COMPARED_PX, 1.0)
+    )
+    change = _FIRST
+    if before is not None and before.shape == frame_HWC.shape:
+        side = (_COMPARED_PX, _COMPARED_PX)
+        now, then = (warp(image, small, side).astype(np.int16) for image in (frame_HWC, before))
+        change = float(np.abs(now - then).mean())
+    if change >= SAME_PICTURE:
+        rows.last_new[track] = frame_HWC
+    return change
 
 
 def _write(shard: Shard, rows: _Rows, counts: dict[str, int], tools: Tools) -> None:
@@ -179,9 +213,7 @@ def _write(shard: Shard, rows: _Rows, counts: dict[str, int], tools: Tools) -> N
     arrays = {
         "meshes": np.stack(rows.meshes) if rows.meshes else none,
         "identities": np.concatenate(identities),
-        "thumbnails": np.stack(rows.thumbnails).astype(np.float32)
-        if rows.thumbnails
-        else np.zeros((0, 1, 1, 3), np.float32),
+        "changes": np.array(rows.changes, np.float32),
         "counts": np.array([counts["frames"], counts["tiny"], counts["damaged"]], np.float32),
     }
     with written_beside(shard.arrays_path) as beside:

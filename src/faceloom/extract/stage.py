@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from faceloom import __version__
 from faceloom.data.faceset import FORMAT, FaceRecord, FaceSet, FaceSetInfo, write_faceset
 from faceloom.errors import UserError
 from faceloom.extract.people import choose, group, identity_of_photo, write_people
-from faceloom.extract.shard import SHARD_FRAMES, Shard, Tools, cut_shard
+from faceloom.extract.shard import SAME_PICTURE, SHARD_FRAMES, Shard, Tools, cut_shard
 from faceloom.faces.find import MeshLandmarker, make_detector
 from faceloom.faces.identity import load_identity
 from faceloom.files import read_json, write_bytes, write_json
@@ -31,8 +31,6 @@ from faceloom.video import Frame, find_clips, prefetch, probe, read_frames
 
 _BLURRED = 0.2
 """Share of the set's median sharpness below which a crop is dropped."""
-_SAME_PICTURE = 0.5
-"""Mean difference of thumbnails (levels of 255) below which a crop repeats the one before."""
 _REPORT_S = 0.2
 _CONTACT_PX, _CONTACT_COLUMNS, _CONTACT_ROWS = 96, 16, 10
 
@@ -170,7 +168,9 @@ def _cut_all(
             shards.append(shard)
             if frames is None:
                 continue
-            for faces in cut_shard(shard, work.crops, f"{digest}-{part:04d}", name, frames, tools):
+            for faces in cut_shard(
+                shard, work.crops, f"{digest}-{part:04d}", name, frames, tools, clip.is_dir()
+            ):
                 done_frames, done_faces = done_frames + 1, done_faces + faces
                 now = time.monotonic()
                 if report is not None and now - last >= _REPORT_S:
@@ -247,7 +247,7 @@ def _finish(
     options: ExtractOptions,
     consent: str,
 ) -> ExtractReport:
-    records, meshes, thumbnails, identities, dropped, frames = _joined(shards)
+    records, meshes, changes, identities, dropped, frames = _joined(shards)
     if not records:
         raise UserError(
             f"{source}: no face was found in {frames} frames; give footage that shows a face of at"
@@ -264,7 +264,7 @@ def _finish(
             f"{work.path / 'people.png'}: {people} people, a row each; choose with --like PHOTO"
         )
     chosen = choose(person_of_face, identities[rows], like, work.path)
-    reasons = _reasons(records, thumbnails, person_of_face != chosen)
+    reasons = _reasons(records, changes, person_of_face != chosen)
     dropped.update(reason for reason in reasons if reason)
     kept = [row for row, reason in enumerate(reasons) if not reason]
     kept_records = [records[row] for row in kept]
@@ -287,16 +287,14 @@ def _joined(
 ) -> tuple[
     list[FaceRecord],
     NDArray[np.float32],
-    list[NDArray[np.float32]],
+    NDArray[np.float32],
     NDArray[np.float32],
     Counter[str],
     int,
 ]:
-    """All shards' records, meshes, thumbnails and identities, renumbered to be unique."""
-    from dataclasses import replace
-
+    """All shards' records, meshes, changes and identities, renumbered to be unique."""
     records: list[FaceRecord] = []
-    meshes, thumbnails, identities = [], [], []
+    meshes, changes, identities = [], [], []
     dropped: Counter[str] = Counter()
     frames = rows = tracks = 0
     for shard in shards:
@@ -307,7 +305,7 @@ def _joined(
         tracks = 1 + max((record.track for record in records), default=-1)
         rows += len(arrays["identities"])
         meshes.append(arrays["meshes"])
-        thumbnails += list(arrays["thumbnails"])
+        changes.append(arrays["changes"])
         identities.append(arrays["identities"])
         shard_frames, tiny, damaged = (int(value) for value in arrays["counts"])
         frames += shard_frames
@@ -317,7 +315,7 @@ def _joined(
     return (
         records,
         np.concatenate([empty[0], *meshes]),
-        thumbnails,
+        np.concatenate([np.zeros(0, np.float32), *changes]),
         np.concatenate([empty[1], *identities]),
         dropped,
         frames,
@@ -326,31 +324,17 @@ def _joined(
 
 def _reasons(
     records: list[FaceRecord],
-    thumbnails: list[NDArray[np.float32]],
+    changes: NDArray[np.float32],
     someone_else: NDArray[np.bool_],
 ) -> list[str]:
     """Why each face is dropped; empty for those that are kept."""
-    own = [
-        record.sharpness for record, other in zip(records, someone_else, strict=True) if not other
-    ]
-    limit = _BLURRED * float(np.median(own))
-    reasons: list[str] = []
-    before: tuple[str, NDArray[np.float32]] | None = None
-    for record, thumbnail, other in zip(records, thumbnails, someone_else, strict=True):
-        if other:
-            reasons.append("another person")
-            continue
-        if record.sharpness < limit:
-            reasons.append("blurred")
-            continue
-        if before is not None and before[0] == record.source:
-            change = float(np.abs(before[1] - thumbnail).mean())
-            if change < _SAME_PICTURE:
-                reasons.append("duplicate")
-                continue
-        before = (record.source, thumbnail)
-        reasons.append("")
-    return reasons
+    sharpness = np.array([record.sharpness for record in records])
+    limit = _BLURRED * float(np.median(sharpness[~someone_else]))
+    reasons = np.full(len(records), "", dtype=object)
+    reasons[changes < SAME_PICTURE] = "duplicate"
+    reasons[sharpness < limit] = "blurred"
+    reasons[someone_else] = "another person"
+    return [str(reason) for reason in reasons]
 
 
 def _thumbnails(

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceloom.faces.align import crop_transform
 from faceloom.faces.face import Face
 from faceloom.faces.find import PRESENT, Detector, Landmarker
 from faceloom.geometry import Similarity
-from faceloom.image import RGB
+from faceloom.image import RGB, resize
 
 OVERLAP = 0.3
 """Boxes that overlap more than this (IoU) are one face."""
@@ -100,8 +101,7 @@ class FaceTracker:
         for detection in self._detector(rgb):
             if any(_same_place(detection, track.face) for track in seen + found):
                 continue
-            # Twice: the second fit starts from the mesh, as following does.
-            face = self._landmarker(rgb, self._landmarker(rgb, detection))
+            face = self._landmarker(rgb, detection)
             if face.presence < PRESENT:
                 continue
             if any(_same_place(face, track.face) for track in seen + found):
@@ -135,24 +135,27 @@ def _jumped(before: Face, after: Face) -> bool:
 
 
 class SceneCut:
-    """Tells where a stream jumps to another picture, by coarsely sampled brightness."""
+    """Tells where a stream jumps to another picture, by the brightness of coarse blocks.
 
-    _SAMPLES = 24
-    _LEVELS = 12.0
-    """Mean change of brightness (0 to 255) that no motion between two frames makes."""
+    Videos move by up to a few levels from frame to frame; so do image folders that hold a clip,
+    while photographs of different people, even posed alike, differ by more than that.
+    """
 
-    def __init__(self) -> None:
-        self._before: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
+    VIDEO_LEVELS = 14.0
+    IMAGES_LEVELS = 5.0
+    _BLOCKS = 12
+
+    def __init__(self, images: bool = False) -> None:
+        self._limit = self.IMAGES_LEVELS if images else self.VIDEO_LEVELS
+        self._before: NDArray[np.float32] | None = None
 
     def __call__(self, rgb: RGB) -> bool:
         """Whether this frame starts a new scene; the first frame does."""
-        height, width = rgb.shape[:2]
-        coarse = rgb[:: max(1, height // self._SAMPLES), :: max(1, width // self._SAMPLES)]
-        now = coarse.astype(np.float32).mean(axis=2)
+        step = max(1, min(rgb.shape[:2]) // (4 * self._BLOCKS))
+        grey = rgb[::step, ::step].mean(axis=2, dtype=np.float32)
+        now = resize(grey, (self._BLOCKS, self._BLOCKS))
         before, self._before = self._before, now
-        if before is None or before.shape != now.shape:
-            return True
-        return bool(np.abs(now - before).mean() > self._LEVELS)
+        return before is None or float(np.abs(now - before).mean()) > self._limit
 
 
 # -- steadying ------------------------------------------------------------------------------------
@@ -180,7 +183,7 @@ class CropSteadier:
         self._size_px = size_px
         self._coverage = coverage
         self._config = config or SteadyConfig()
-        self._value: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+        self._value: NDArray[np.float64] | None = None
         self._speed = np.zeros(4)
         self._time_s = 0.0
 
@@ -216,14 +219,14 @@ class CropSteadier:
         assert self._value is not None
         return float(self._size_px / math.exp(self._value[2]))
 
-    def _parameters(self, transform: Similarity) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def _parameters(self, transform: Similarity) -> NDArray[np.float64]:
         """Crop centre in the frame (px), log scale, angle (rad)."""
         middle = (self._size_px - 1) / 2
         x, y = transform.inverse().apply(np.array([[middle, middle]]))[0]
         angle = math.radians(transform.angle_deg)
         return np.array([x, y, math.log(transform.scale), angle])
 
-    def _transform(self, value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Similarity:
+    def _transform(self, value: NDArray[np.float64]) -> Similarity:
         turn = Similarity.from_parts(math.exp(value[2]), math.degrees(value[3]))
         x, y = turn.apply(value[None, :2])[0].tolist()
         middle = (self._size_px - 1) / 2

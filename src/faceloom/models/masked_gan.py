@@ -22,7 +22,6 @@ from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic
 from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
 
-
 _OWN_SPREAD = 0.2
 """Pictures of one person are about this far from their mean; to come nearer is to fool the net."""
 
@@ -206,7 +205,8 @@ class MaskedGan:
 
     def _critique(self, batch: Batch) -> dict[str, Tensor]:
         """The frozen face net's opinion of a few faces: reconstruction and swap."""
-        w, count = self.config.weights, self.config.schedule.critic_faces
+        w = self.config.weights
+        count = min(self.config.schedule.critic_faces, len(batch.a.target_BCHW))
         images, targets, swapped = [], [], []
         for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
             hull = share.hull_B1HW[:count]

@@ -145,6 +145,8 @@ class Trainer:
         Raises UserError if a loss stops being finite; the last checkpoint is then untouched.
         KeyboardInterrupt is passed on after saving.
         """
+        if self.progress >= 1.0:
+            return  # Nothing is left to do, and what is there stays byte for byte.
         window, now = _Window(), time.monotonic()
         last_save = last_preview = last_log = last_tick = now
         if preview is not None and self.place.step == 0:

@@ -1,0 +1,69 @@
+"""Colour transfer: the statistics it promises, for every method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from faceloom.colour import TRANSFERS, ColourMatcher, Image, Transfer, check_transfer, match_colour
+from faceloom.errors import UserError
+
+ONES = np.ones((48, 48), np.float32)
+MATCHING: list[Transfer] = [transfer for transfer in TRANSFERS if transfer != "none"]
+
+
+def picture(seed: int, low: float, high: float) -> Image:
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(low, high, (6, 6, 3)).astype(np.float32)
+    return np.kron(coarse, np.ones((8, 8, 1), np.float32)).astype(np.float32)
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_picture_matched_to_itself_stays(transfer: Transfer) -> None:
+    image = picture(0, 60, 200)
+    assert np.abs(match_colour(image, image, ONES, transfer) - image).max() < 1.5
+
+
+@pytest.mark.parametrize("transfer", MATCHING)
+def test_the_mean_colour_becomes_the_reference_s(transfer: Transfer) -> None:
+    painted = picture(1, 90, 150)
+    reference = np.clip(picture(2, 90, 150) * [1.1, 0.9, 0.8], 0, 255).astype(np.float32)
+    matched = match_colour(painted, reference, ONES, transfer)
+    before = np.abs(painted.mean((0, 1)) - reference.mean((0, 1))).max()
+    after = np.abs(matched.mean((0, 1)) - reference.mean((0, 1))).max()
+    assert before > 8
+    assert after < 0.35 * before
+
+
+def test_adain_takes_mean_and_deviation() -> None:
+    painted, reference = picture(3, 100, 140), picture(4, 80, 150)
+    matched = match_colour(painted, reference, ONES, "adain")
+    assert np.allclose(matched.mean((0, 1)), reference.mean((0, 1)), atol=1.5)
+    assert np.allclose(matched.std((0, 1)), reference.std((0, 1)), rtol=0.1)
+
+
+def test_none_and_an_empty_weight_change_nothing() -> None:
+    painted, reference = picture(1, 90, 150), picture(2, 20, 60)
+    assert np.array_equal(match_colour(painted, reference, ONES, "none"), painted)
+    assert np.array_equal(match_colour(painted, reference, 0 * ONES, "adain"), painted)
+
+
+def test_a_dark_beard_does_not_darken_the_skin() -> None:
+    painted = np.full((48, 48, 3), 150, np.float32)
+    reference = np.full((48, 48, 3), 170, np.float32)
+    reference[36:] = 20
+    matched = match_colour(painted, reference, ONES, "adain")
+    assert abs(float(matched.mean()) - 170) < 3
+
+
+def test_smoothing_holds_back_a_flash() -> None:
+    matcher = ColourMatcher("adain", smoothing=0.8)
+    painted, steady = picture(1, 100, 140), picture(2, 100, 140)
+    first = matcher(painted, steady, ONES).mean()
+    flashed = matcher(painted, steady + 60, ONES).mean()
+    assert first < flashed < first + 20
+
+
+def test_an_unknown_transfer_is_said() -> None:
+    with pytest.raises(UserError, match="sepia"):
+        check_transfer("sepia")
