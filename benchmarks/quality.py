@@ -120,7 +120,7 @@ def write_contact_sheet(path: Path, footage: list[Path], swapped: list[Path]) ->
     for before, after in list(zip(footage, swapped, strict=True))[:2]:
         clip = read_clip_faces(before)
         seen = [i for i, mesh in enumerate(clip.meshes) if mesh is not None]
-        meshes = np.stack([clip.meshes[i] for i in seen]).astype(np.float32)
+        meshes = np.stack([mesh for mesh in clip.meshes if mesh is not None])
         mouth, eyes = mouth_opening(meshes), eye_opening(meshes)
         picked = {int(np.argmax(mouth)), int(np.argmin(mouth)), int(np.argmin(eyes))}
         picked |= {len(seen) // 4, len(seen) // 2}

@@ -106,7 +106,7 @@ def test_consent_is_asked_for_at_a_terminal(
     run: Run, small_job: SmallJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(cli.typer, "prompt", lambda *_, **__: "Ann, asked, today")
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "Ann, asked, today")
     faces = tmp_path / "faces"
     assert run("extract", small_job.footage, "-o", faces)[0] == 0
     assert json.loads((faces / "faceset.json").read_text())["consent"] == "Ann, asked, today"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.conftest import SmallJob
 
-from faceloom.convert import ConvertOptions, convert
+from faceloom.convert import ConvertOptions, OutputKind, convert
 from faceloom.convert.clip import _converted
 from faceloom.errors import UserError
 from faceloom.experiment import convert_with_run, work_of
@@ -82,7 +82,8 @@ def test_a_finished_clip_is_not_done_again(small_job: SmallJob, tmp_path: Path) 
 
 
 def test_triple_and_side_by_side(small_job: SmallJob, tmp_path: Path) -> None:
-    for kind, columns in (("side-by-side", 2), ("triple", 3)):
+    kinds: dict[OutputKind, int] = {"side-by-side": 2, "triple": 3}
+    for kind, columns in kinds.items():
         output = tmp_path / f"{kind}.mp4"
         convert_with_run(small_job.footage, small_job.run, output, ConvertOptions(kind=kind))
         assert (probe(output).width_px, probe(output).height_px) == (360 * columns, 288)

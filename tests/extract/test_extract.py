@@ -12,7 +12,7 @@ import pytest
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.extract import ExtractOptions, extract, shard, stage
-from faceloom.faces.align import reference_points, rigid_indices
+from faceloom.faces.align import align, reference_points, rigid_indices
 from faceloom.image import encode_image, read_image
 from faceloom.video import VideoWriter, probe, read_frames
 
@@ -95,7 +95,7 @@ def test_a_killed_extraction_goes_on_to_the_same_set(
     monkeypatch.setattr(stage, "SHARD_FRAMES", 6)
     reference = tmp_path / "reference"
     extract(two_clips, reference, ExtractOptions(), CONSENT)
-    real, done = shard.align, iter(range(stop_after))
+    real, done = align, iter(range(stop_after))
 
     def failing(*arguments: object) -> object:
         if next(done, None) is None:
