@@ -202,7 +202,8 @@ class _Sound:
         if copied:
             self._output: Any = output.add_stream_from_template(self._input)
         else:
-            self._output = output.add_stream("aac", rate=self._input.rate)
+            codec = "aac" if "aac" in output.supported_codecs else output.default_audio_codec
+            self._output = output.add_stream(codec, rate=self._input.rate)
         self._origin_s = Fraction(source.start_time or 0, av.time_base)
         self._packets = source.demux(self._input)
         self._ended = False
