@@ -19,7 +19,7 @@ def pair() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_weighted_l1_by_hand() -> None:
-    image = torch.tensor([[[[1.0, 0.0]]]])
+    image = torch.tensor([[[[1.0, 0.0]]]]).repeat(1, 3, 1, 1)
     weight = torch.tensor([[[[3.0, 1.0]]]])
     assert float(losses.weighted_l1(image, torch.zeros_like(image), weight)) == pytest.approx(0.75)
 
@@ -40,7 +40,7 @@ def test_edge_is_blind_to_a_constant(pair: tuple[Tensor, Tensor, Tensor]) -> Non
 
 
 def test_edge_by_hand() -> None:
-    image = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
+    image = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]).repeat(1, 3, 1, 1)
     weight = torch.ones(1, 1, 2, 2)
     assert float(losses.weighted_edge(image, torch.zeros_like(image), weight)) == pytest.approx(
         0.25

@@ -9,16 +9,22 @@ from __future__ import annotations
 from functools import cache
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+Image = Float[Tensor, "b 3 h w"]
+Plane = Float[Tensor, "b 1 h w"]
+Vectors = Float[Tensor, "b d"]
+Scalar = Float[Tensor, ""]
 
-def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+
+def weighted_l1(image: Image, target: Image, weight: Plane) -> Scalar:
     """sum(w |x - y|) / sum(w), over pixels and channels."""
     return ((image - target).abs().mean(dim=1, keepdim=True) * weight).sum() / weight.sum()
 
 
-def weighted_edge(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def weighted_edge(image: Image, target: Image, weight: Plane) -> Scalar:
     """Weighted L1 of the first differences to the right and downwards (the origin's edge loss)."""
     difference = image - target
     across = (difference[..., 1:] - difference[..., :-1]).abs().mean(dim=1, keepdim=True)
@@ -35,7 +41,9 @@ def _window_means(size_px: int, window_px: int, stride_px: int) -> Tensor:
     return inside / inside.sum(dim=1, keepdim=True)
 
 
-def ssim_map(image: Tensor, target: Tensor, window_px: int = 7, stride_px: int = 1) -> Tensor:
+def ssim_map(
+    image: Image, target: Image, window_px: int = 7, stride_px: int = 1
+) -> Float[Tensor, "b 3 hs ws"]:
     """Structural similarity a place and channel, -1 to 1 (Wang et al. 2004), uniform window.
 
     Computed in float32 on images in [-1, 1] (dynamic range 2); one place every `stride_px` pixels.
@@ -57,8 +65,8 @@ def ssim_map(image: Tensor, target: Tensor, window_px: int = 7, stride_px: int =
 
 
 def weighted_dssim(
-    image: Tensor, target: Tensor, weight: Tensor, window_px: int = 7, stride_px: int = 2
-) -> Tensor:
+    image: Image, target: Image, weight: Plane, window_px: int = 7, stride_px: int = 2
+) -> Scalar:
     """sum(w (1 - SSIM) / 2) / sum(w), 0 to 1, `w` taken at the windows' places."""
     dissimilar = (1 - ssim_map(image, target, window_px, stride_px)).mean(dim=1, keepdim=True) / 2
     there = F.avg_pool2d(weight, stride_px) if stride_px > 1 else weight
@@ -72,7 +80,7 @@ def _gaussian_rows(size_px: int, sigma_px: float) -> Tensor:
     return torch.exp(-0.5 * ((place - place.unsqueeze(1)) / sigma_px) ** 2)
 
 
-def extended(image: Tensor, mask: Tensor, inset: float = 0.03, reach: float = 0.07) -> Tensor:
+def extended(image: Image, mask: Plane, inset: float = 0.03, reach: float = 0.07) -> Image:
     """The image well inside the mask, its blurred colours carried on outside (normalised
     convolution, Knutsson & Westin 1993, Gaussian of `reach` times the width).
 
@@ -99,30 +107,32 @@ def extended(image: Tensor, mask: Tensor, inset: float = 0.03, reach: float = 0.
         return mask * image + (1 - mask) * around
 
 
-def mask_supervision(alpha_logit: Tensor, mask: Tensor) -> Tensor:
+def mask_supervision(alpha_logit: Plane, mask: Plane) -> Scalar:
     """Binary cross-entropy of the alpha's logits with the mesh's mask."""
     return F.binary_cross_entropy_with_logits(alpha_logit.float(), mask)
 
 
-def total_variation(alpha: Tensor) -> Tensor:
+def total_variation(alpha: Plane) -> Scalar:
     """Mean absolute first difference of the mask, both ways."""
     across = (alpha[..., 1:] - alpha[..., :-1]).abs().mean()
     down = (alpha[..., 1:, :] - alpha[..., :-1, :]).abs().mean()
     return across + down
 
 
-def least_squares(score: Tensor, target: Tensor | float) -> Tensor:
+def least_squares(score: Plane, target: Float[Tensor, "b 1 1 1"] | float) -> Scalar:
     """mean((D - t)^2), Mao et al. 2017 (arXiv:1611.04076); `target` broadcasts over the patches."""
     return ((score.float() - target) ** 2).mean()
 
 
-def mixup(real: Tensor, fake: Tensor, share_B: Tensor) -> Tensor:
+def mixup(
+    real: Float[Tensor, "b c h w"], fake: Float[Tensor, "b c h w"], share_B: Float[Tensor, " b"]
+) -> Float[Tensor, "b c h w"]:
     """Share * real + (1 - share) * fake, one share a sample (Zhang et al., arXiv:1710.09412)."""
     share = share_B.view(-1, 1, 1, 1)
     return share * real + (1 - share) * fake
 
 
-def identity_distance(embedding_BD: Tensor, target_BD: Tensor, free: float = 0.0) -> Tensor:
+def identity_distance(embedding_BD: Vectors, target_BD: Vectors, free: float = 0.0) -> Scalar:
     """max(0, 1 - cosine - free), 0 to 2, averaged over the batch."""
     cosine = F.cosine_similarity(embedding_BD.float(), target_BD.float(), dim=1)
     return (1 - cosine - free).clamp_min(0).mean()
@@ -130,7 +140,7 @@ def identity_distance(embedding_BD: Tensor, target_BD: Tensor, free: float = 0.0
 
 def feature_distance(
     features: list[Tensor], targets: list[Tensor], weights: tuple[float, ...]
-) -> Tensor:
+) -> Scalar:
     """Weighted L1 between feature maps, each channel-normalised a pixel (as in LPIPS, Zhang et al.
     2018, arXiv:1801.03924, without its fitted linear layers)."""
     total = torch.zeros(())

@@ -7,6 +7,7 @@ origin; output (B, 1, S/16, S/16), one score a patch, no final non-linearity (le
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,7 +29,7 @@ class PatchDiscriminator(nn.Module):
         )
         self.leave = conv3(4 * width, 1)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
+    def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b 1 p p"]:
         folded = F.pixel_unshuffle(x_BCHW, 2).contiguous(memory_format=torch.channels_last)
         maps = F.leaky_relu(self.enter(folded), LEAK)
         for layer in self.layers:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,7 +64,7 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.code = nn.Linear(shape.widths[-1] * shape.smallest_px**2, shape.code)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
+    def forward(self, x_BCHW: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
         folded = F.pixel_unshuffle(x_BCHW, self.stem)
         maps = self.layers(
             activate(self.enter(folded.contiguous(memory_format=torch.channels_last)))
@@ -87,7 +88,9 @@ class Decoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.head = PixelShuffleUp(widths[-1], 4, shape.stem, gain=0.1)
 
-    def forward(self, code_BD: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, code_BD: Float[Tensor, "b d"]
+    ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
         flat = F.leaky_relu(self.enter(code_BD), LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
         maps = self.layers(maps.contiguous(memory_format=torch.channels_last))

@@ -70,6 +70,7 @@ class Trainer:
         self.config = config
         self.device = _device(config.device)
         self.place = Place()
+        self._identity: float | None = None
         learner.all_modules.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.phases = learner.phases()
         self.optimizers = {phase.name: _optimizer(phase, config) for phase in self.phases}
@@ -238,7 +239,8 @@ class Trainer:
         spent_s = max(1e-9, time.monotonic() - window.started)
         progress, elapsed_s = self.progress, self.place.elapsed_s
         remaining_s = elapsed_s * (1 - progress) / progress if progress > 0 else None
-        identity = means.pop("swap_cosine", None)
+        # The critic does not look at every step; between its looks the last figure stands.
+        self._identity = identity = means.pop("swap_cosine", self._identity)
         status = TrainStatus(
             self.place.step,
             progress,
