@@ -32,8 +32,8 @@ class LossWeights:
 
     background: float = 0.2
     """Weight of a pixel outside the hull, where skin is carried on; one inside has 1."""
-    eyes: float = 12.0
-    mouth: float = 6.0
+    eyes: float = 24.0
+    mouth: float = 8.0
     l1: float = 1.0
     dssim: float = 0.8
     edge: float = 0.5
@@ -157,7 +157,7 @@ class MaskedGan:
             self._painted[side] = painted
             found = self._reconstruction(painted, share)
             if moment.progress >= schedule.adversarial_start:
-                found["adversarial"] = self._fooling(side, painted, share)
+                found["adversarial"] = self._fooling(side, share)
             _add(terms, found)
         critic_turn = moment.step % schedule.critic_every == 0
         if moment.progress >= schedule.critic_start and critic_turn:
@@ -171,7 +171,7 @@ class MaskedGan:
             count = len(share.target_BCHW)
             mix_B = _beta(0.2, count, moment)
             real = torch.cat([share.target_BCHW, share.warped_BCHW], dim=1)
-            fake = torch.cat([self._painted[side].result.detach(), share.warped_BCHW], dim=1)
+            fake = torch.cat([self._judged(side, share).detach(), share.warped_BCHW], dim=1)
             score = self.discriminators[side](losses.mixup(real, fake, mix_B))
             _add(terms, {"discriminator": losses.least_squares(score, mix_B.view(-1, 1, 1, 1))})
         return terms
@@ -194,11 +194,17 @@ class MaskedGan:
             "variation": w.mask_variation * losses.total_variation(torch.sigmoid(painted.logit)),
         }
 
-    def _fooling(self, side: Side, painted: _Painted, share: SideBatch) -> Tensor:
+    def _judged(self, side: Side, share: SideBatch) -> Tensor:
+        """The result within the hull, the target around it: a discriminator that saw the bent
+        surroundings would teach the decoder to paint ears and hair beyond its mask."""
+        hull = share.hull_B1HW
+        return hull * self._painted[side].result + (1 - hull) * share.target_BCHW
+
+    def _fooling(self, side: Side, share: SideBatch) -> Tensor:
         net = self.discriminators[side]
         for parameter in net.parameters():
             parameter.requires_grad_(False)
-        score = net(torch.cat([painted.result, share.warped_BCHW], dim=1))
+        score = net(torch.cat([self._judged(side, share), share.warped_BCHW], dim=1))
         for parameter in net.parameters():
             parameter.requires_grad_(True)
         return self.config.weights.adversarial * losses.least_squares(score, 1.0)

@@ -30,13 +30,19 @@ class GeneratorShape:
     widths: tuple[int, ...]
     code: int
     decoder_widths: tuple[int, ...]
-    """From the smallest resolution to the stem's; as many as `widths`."""
+    """From the smallest resolution up; as many as `widths`, or more where the decoder enlarges
+    beyond the stem's resolution before its head."""
     residuals: tuple[int, ...]
-    """Residual blocks of the decoder after each enlargement; one fewer than `widths`."""
+    """Residual blocks of the decoder after each enlargement; one fewer than `decoder_widths`."""
 
     @property
     def smallest_px(self) -> int:
         return self.size_px // self.stem // 2 ** (len(self.widths) - 1)
+
+    @property
+    def head(self) -> int:
+        """The factor by which the decoder's head enlarges."""
+        return self.stem // int(2 ** (len(self.decoder_widths) - len(self.widths)))
 
     def check(self) -> None:
         """Raises ValueError for a shape that cannot be built."""
@@ -44,10 +50,10 @@ class GeneratorShape:
             raise ValueError(
                 f"size_px {self.size_px} is no multiple of {self.size_px // self.smallest_px}"
             )
-        if len(self.decoder_widths) != len(self.widths):
-            raise ValueError("decoder_widths and widths must be of one length")
-        if len(self.residuals) != len(self.widths) - 1:
-            raise ValueError("residuals must be one fewer than widths")
+        if len(self.decoder_widths) < len(self.widths) or self.head < 1:
+            raise ValueError("decoder_widths must lead from the smallest map to the stem or beyond")
+        if len(self.residuals) != len(self.decoder_widths) - 1:
+            raise ValueError("residuals must be one fewer than decoder_widths")
 
 
 class Encoder(nn.Module):
@@ -86,7 +92,7 @@ class Decoder(nn.Module):
             layers += [PixelShuffleUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
             layers += [Residual(outputs) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
-        self.head = PixelShuffleUp(widths[-1], 4, shape.stem, gain=0.1)
+        self.head = PixelShuffleUp(widths[-1], 4, shape.head, gain=0.1)
 
     def forward(
         self, code_BD: Float[Tensor, "b d"]
