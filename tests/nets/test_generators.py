@@ -57,4 +57,4 @@ def test_a_shape_that_cannot_be_built_is_refused() -> None:
 
 
 def test_discriminator_scores_patches() -> None:
-    assert PatchDiscriminator(4)(torch.rand(2, 6, 96, 96)).shape == (2, 1, 6, 6)
+    assert PatchDiscriminator(4, 4)(torch.rand(2, 6, 96, 96)).shape == (2, 1, 6, 6)

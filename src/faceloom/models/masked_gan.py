@@ -61,7 +61,7 @@ class MaskedGanConfig:
     """What fixes a masked pair model."""
 
     shape: GeneratorShape
-    discriminator_width: int = 24
+    discriminator_width: int = 48
     discriminator_rate: float = 0.5
     """Factor on the generator's learning rate."""
     weights: LossWeights = field(default_factory=LossWeights)
@@ -107,7 +107,10 @@ class MaskedGan:
         self.config = config
         self.generator = PairGenerator(config.shape)
         self.discriminators = nn.ModuleDict(
-            {side: PatchDiscriminator(config.discriminator_width) for side in SIDES}
+            {
+                side: PatchDiscriminator(config.discriminator_width, config.shape.stem)
+                for side in SIDES
+            }
         )
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.identities = identities

@@ -95,7 +95,7 @@ def preset_config(preset: str = "fast", size_px: int = 96) -> TrainConfig:
     if preset == "fast":
         return TrainConfig(MaskedGanConfig(_shape("fast", size_px)))
     if preset == "quality":
-        model = MaskedGanConfig(_shape("quality", size_px), discriminator_width=48)
+        model = MaskedGanConfig(_shape("quality", size_px), discriminator_width=96)
         return TrainConfig(model, budget=Budget(minutes=120.0))
     raise UserError(f"preset {preset!r}: is not known; take fast or quality")
 
