@@ -63,3 +63,16 @@ def test_grid_places_cells() -> None:
     assert sheet.shape == (2, 5, 3)
     assert sheet[0, 3, 0] == 90
     assert sheet[0, 2, 0] == 255
+
+
+def test_a_strong_shrink_averages_and_lands_in_the_same_place() -> None:
+    y, x = np.mgrid[0:400, 0:500].astype(np.float32)
+    smooth = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1).astype(np.float32)
+    transform = Similarity.from_parts(0.2, 12.0, 6.0, -3.0)
+    linear = warp(smooth, transform, (60, 60), "linear")
+    area = warp(smooth, transform, (60, 60), "area")
+    assert np.abs(area - linear)[8:52, 8:52].max() < 1.0
+    stripes = np.zeros((400, 500, 3), np.uint8)
+    stripes[:, ::2] = 255
+    averaged = warp(stripes, Similarity(0.1, 0.0, 0.0, 0.0), (40, 40), "area")
+    assert np.abs(averaged[2:-2, 2:-2].astype(int) - 128).max() < 24

@@ -56,15 +56,39 @@ def warp(
     interpolation: Filter = "linear",
     edge: Literal["replicate", "zero"] = "replicate",
 ) -> NDArray[Scalar]:
-    """Resample an image (H, W[, C]) by a similarity or 2x3 matrix to (width, height)."""
-    matrix = (
-        transform.matrix_23
-        if isinstance(transform, Similarity)
-        else np.asarray(transform, np.float64)
-    )
-    return cv2.warpAffine(  # type: ignore[return-value]
-        image, matrix, size_px, flags=_CV_FILTERS[interpolation], borderMode=_EDGES[edge]
-    )
+    """Resample an image (H, W[, C]) by a similarity or 2x3 matrix to (width, height).
+
+    With the area filter, a transform that shrinks to less than half first averages the part of the
+    image it needs, so that nothing aliases; otherwise it is linear.
+    """
+    matrix = transform.matrix_23 if isinstance(transform, Similarity) else np.asarray(transform)
+    matrix = matrix.astype(np.float64)
+    if interpolation == "area" and np.hypot(*matrix[:, 0]) < 0.5:
+        image, matrix = _averaged(image, matrix, size_px)
+    flags, border = _CV_FILTERS[interpolation], _EDGES[edge]
+    return cv2.warpAffine(image, matrix, size_px, flags=flags, borderMode=border)  # type: ignore[return-value]
+
+
+def _averaged(
+    image: NDArray[Scalar], matrix_23: NDArray[np.float64], size_px: tuple[int, int]
+) -> tuple[NDArray[Scalar], NDArray[np.float64]]:
+    """The part of the image that a warp needs, shrunk to about twice the output's scale, and the
+    matrix that does the rest."""
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64)
+    corners[:, :2] *= np.array(size_px) - 1
+    reached = corners @ cv2.invertAffineTransform(matrix_23).T
+    low = np.clip(np.floor(reached.min(axis=0)) - 2, 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(reached.max(axis=0)) + 3, low + 1, [width, height]).astype(int)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    wanted = np.maximum(1, np.round((high - low) * 2 * np.hypot(*matrix_23[:, 0]))).astype(int)
+    shrunk = resize(part, (int(wanted[0]), int(wanted[1])))
+    # A pixel x of the shrunk part is x -> (x + 0.5) / factor - 0.5 + low of the image.
+    factor = wanted / (high - low)
+    back = np.array([[1 / factor[0], 0, 0.5 / factor[0] - 0.5 + low[0]],
+                     [0, 1 / factor[1], 0.5 / factor[1] - 0.5 + low[1]],
+                     [0, 0, 1]])  # fmt: skip
+    return shrunk, matrix_23 @ back
 
 
 def resize(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -23,6 +24,7 @@ from faceloom.video import (
     read_frames,
     read_metadata,
 )
+from faceloom.video.samples import plane_of
 
 
 def picture(index: int, width: int, height: int) -> np.ndarray:
@@ -356,3 +358,59 @@ def test_a_consumer_that_stops_ends_the_thread() -> None:
 def test_a_frame_needs_something_to_show() -> None:
     with pytest.raises(ValueError, match="samples or a picture"):
         Frame(0, 0, Fraction(1))
+
+
+# -- all the way through --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize("box", [(13, 7, 101, 55), (300, 250, 61, 37)])
+def test_samples_outside_a_patch_reach_the_file_bit_by_bit(
+    tmp_path: Path, pixel_format: str, box: tuple[int, int, int, int]
+) -> None:
+    """Odd size, odd offsets, and the last row and column; through a lossless encoder."""
+    clip = make_clip(
+        tmp_path / "a.mkv", [0, 40], Fraction(1, 1000), size=(361, 287), codec="ffv1",
+        pixel_format=pixel_format,
+    )  # fmt: skip
+    x, y, width, height = box
+    patch = np.full((height, width, 3), (200, 40, 60), np.uint8)
+    target = tmp_path / "again.mkv"
+    with VideoWriter(target, probe(clip), codec="ffv1") as writer:
+        for frame in read_frames(clip):
+            writer.write(frame.pasted(patch, x, y))
+    assert probe(target).pixel_format == pixel_format
+    for before, after in zip(read_frames(clip), read_frames(target), strict=True):
+        for index in range(3):
+            assert before.samples is not None
+            assert after.samples is not None
+            old, new = plane_of(before.samples, index), plane_of(after.samples, index)
+            step = 2 if index else 1
+            rows = slice(y // step, -(-(y + height) // step))
+            columns = slice(x // step, -(-(x + width) // step))
+            outside = np.ones(old.shape, bool)
+            outside[rows, columns] = False
+            assert np.array_equal(old[outside], new[outside])
+            assert not np.array_equal(old, new)
+        middle = after.rgb[y + 4 : y + height - 4, x + 4 : x + width - 4].astype(int)
+        assert np.abs(middle - [200, 40, 60]).max() < 7
+
+
+def test_a_turned_clip_of_variable_rate_keeps_its_times_and_is_turned_once(tmp_path: Path) -> None:
+    pts = [0, 20, 44, 45, 90, 170]
+    clip = make_clip(tmp_path / "turned.mp4", pts, rotation_deg=90, sound=True)
+    again = rewritten(rewritten(clip, tmp_path / "again.mp4"), tmp_path / "third.mp4")
+    assert [f.time_s for f in read_frames(again)] == [Fraction(p, 600) for p in pts]
+    assert (probe(again).width_px, probe(again).rotation_deg) == (64, 0)
+    assert packets(again) == packets(clip)
+
+
+@pytest.mark.parametrize("attempt", [probe, find_clips, lambda path: list(read_frames(path))])
+@pytest.mark.parametrize("name", ["gone.mp4", "no-media"])
+def test_nothing_to_read_is_said_by_name(tmp_path: Path, attempt: Any, name: str) -> None:
+    (tmp_path / "no-media").mkdir()
+    (tmp_path / "no-media" / "notes.txt").write_text("nothing to see")
+    with pytest.raises(UserError) as raised:
+        attempt(tmp_path / name)
+    assert str(tmp_path / name) in str(raised.value)
+    assert "\n" not in str(raised.value)

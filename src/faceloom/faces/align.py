@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from faceloom.faces.face import Aligned, Face, Mesh
 from faceloom.faces.mask import BROWS, LEFT_EYE, RIGHT_EYE
 from faceloom.geometry import Similarity, umeyama
-from faceloom.image import RGB, Filter, warp
+from faceloom.image import RGB, warp
 
 FACE_HEIGHT = 0.84
 """Height of the mean face over the side of a crop of coverage 1."""
@@ -82,6 +82,5 @@ def align(
     if face.mesh_4683 is None:
         raise ValueError("align needs a face that a landmarker has seen")
     transform = frame_to_crop or crop_transform(face.mesh_4683, size_px, coverage)
-    shrinking: Filter = "area" if transform.scale < 0.5 else "linear"
-    crop = warp(frame_HWC, transform, (size_px, size_px), shrinking)
+    crop = warp(frame_HWC, transform, (size_px, size_px), "area")
     return Aligned(crop, transform, transform_mesh(face.mesh_4683, transform))

@@ -7,11 +7,12 @@ converted, so that all other pixels reach the encoder bit by bit as the decoder 
 from faceloom.video.frame import Frame
 from faceloom.video.info import VideoInfo, find_clips, probe
 from faceloom.video.prefetch import prefetch
-from faceloom.video.reader import read_frames
+from faceloom.video.reader import ReadReport, read_frames
 from faceloom.video.writer import VideoWriter, read_metadata
 
 __all__ = [
     "Frame",
+    "ReadReport",
     "VideoInfo",
     "VideoWriter",
     "find_clips",

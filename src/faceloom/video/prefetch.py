@@ -43,6 +43,7 @@ def prefetch(items: Iterable[Item], depth: int = 8) -> Iterator[Item]:
         try:
             for item in source:
                 put(item)
+                del item  # Not to be kept alive while the next is made.
                 if stopped.is_set():
                     break
         except BaseException as raised:  # Handed to the consumer, whatever it is.
@@ -63,6 +64,7 @@ def prefetch(items: Iterable[Item], depth: int = 8) -> Iterator[Item]:
                     raise item.error
                 return
             yield item
+            del item
     finally:
         stopped.set()
         thread.join()
