@@ -110,7 +110,7 @@ def measure_train(size_px: int, seconds: float = 25.0) -> dict[str, float]:
     from faceloom.models.masked_gan import MaskedGan
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
-    from faceloom.train.run import Run
+    from faceloom.train.run import Place, Run
 
     config = replace(preset_config("fast", size_px), budget=Budget(None, 10**9))
     schedule = replace(config.model.schedule, adversarial_start=0.0, critic_start=0.0)
@@ -125,6 +125,7 @@ def measure_train(size_px: int, seconds: float = 25.0) -> dict[str, float]:
         trainer._step(batches.batch(step))
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds or done % config.model.schedule.critic_every:
+        trainer.place = Place(1 + done)
         trainer._step(batches.batch(done))
         done += 1
     faces_per_s = done * 2 * config.per_side / (time.perf_counter() - started)
@@ -143,6 +144,9 @@ def step_flops(trainer: Any) -> float:
     """Floating-point operations of a step without the critic, counted by torch."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    from faceloom.train.run import Place
+
+    trainer.place = Place(1)  # Not one of the critic's.
     with FlopCounterMode(display=False) as counter:
         trainer._step(trainer.batches.batch(1))
     return float(counter.get_total_flops())

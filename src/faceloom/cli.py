@@ -190,6 +190,7 @@ def convert(
             _say("already converted", clip.output, "")
             continue
         damaged = f", {clip.damaged} damaged passed through" if clip.damaged else ""
+        damaged += ", the footage breaks off early" if clip.broken_off else ""
         _say(
             "result",
             clip.output,

@@ -41,22 +41,31 @@ def _window_means(size_px: int, window_px: int, stride_px: int) -> Tensor:
     return inside / inside.sum(dim=1, keepdim=True)
 
 
-def ssim_map(
-    image: Image, target: Image, window_px: int = 7, stride_px: int = 1
-) -> Float[Tensor, "b 3 hs ws"]:
-    """Structural similarity a place and channel, -1 to 1 (Wang et al. 2004), uniform window.
+def luminance(image: Image) -> Plane:
+    """Rec. 709 weights on the coded values."""
+    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=image.device)
+    return (image.float() * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
-    Computed in float32 on images in [-1, 1] (dynamic range 2); one place every `stride_px` pixels.
+
+def ssim_map(
+    plane: Plane, target: Plane, window_px: int = 7, stride_px: int = 1
+) -> Float[Tensor, "b 1 hs ws"]:
+    """Structural similarity a place, -1 to 1 (Wang et al. 2004), uniform window.
+
+    Computed in float32 on planes in [-1, 1] (dynamic range 2); one place every `stride_px` pixels.
     The window means are two matrix products, several times faster on a CPU than pooling.
     """
-    x, y = image.float(), target.float()
+    x, y = plane.float(), target.float()
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-    rows = _window_means(x.shape[-2], window_px, stride_px).to(x.device)
-    columns = _window_means(x.shape[-1], window_px, stride_px).to(x.device)
+    rows, columns = (
+        _window_means(size, window_px, stride_px).T.contiguous().to(x.device)
+        for size in x.shape[-2:]
+    )
     stacked = torch.cat([x, y, x * x + y * y, x * y], dim=1)
     with torch.autocast(x.device.type, enabled=False):
-        means = rows @ (stacked @ columns.T)
-    mean_x, mean_y, square, product = means.chunk(4, dim=1)
+        # Upright copies in between, so that both are one product over the whole batch.
+        means_CHW = (stacked @ columns).transpose(-1, -2).contiguous() @ rows
+    mean_x, mean_y, square, product = means_CHW.transpose(-1, -2).chunk(4, dim=1)
     mean_xy = mean_x * mean_y
     mean_squares = mean_x**2 + mean_y**2
     above = (2 * mean_xy + c1) * (2 * (product - mean_xy) + c2)
@@ -67,17 +76,42 @@ def ssim_map(
 def weighted_dssim(
     image: Image, target: Image, weight: Plane, window_px: int = 7, stride_px: int = 2
 ) -> Scalar:
-    """sum(w (1 - SSIM) / 2) / sum(w), 0 to 1, `w` taken at the windows' places."""
-    dissimilar = (1 - ssim_map(image, target, window_px, stride_px)).mean(dim=1, keepdim=True) / 2
+    """sum(w (1 - SSIM) / 2) / sum(w) of the luminance, 0 to 1, `w` at the windows' places."""
+    similar = ssim_map(luminance(image), luminance(target), window_px, stride_px)
+    dissimilar = (1 - similar) / 2
     there = F.avg_pool2d(weight, stride_px) if stride_px > 1 else weight
     return (dissimilar * there).sum() / there.sum()
 
 
 @cache
-def _gaussian_rows(size_px: int, sigma_px: float) -> Tensor:
-    """(size, size): each row is a Gaussian about its own place."""
-    place = torch.arange(size_px, dtype=torch.float32)
-    return torch.exp(-0.5 * ((place - place.unsqueeze(1)) / sigma_px) ** 2)
+def _gaussian_rows(size_px: int, sigma_px: float, stride_px: int) -> Tensor:
+    """(size / stride, size): each row is a Gaussian about its own place, of sum 1 in the open."""
+    centre = torch.arange(0, size_px, stride_px).unsqueeze(1) + (stride_px - 1) / 2
+    rows = torch.exp(-0.5 * ((torch.arange(size_px) - centre) / sigma_px) ** 2)
+    return rows / rows.sum(dim=1).max()
+
+
+@cache
+def _linear_rows(size_px: int, stride_px: int) -> Tensor:
+    """(size, size / stride): linear interpolation between the places of `_gaussian_rows`."""
+    centre = torch.arange(0, size_px, stride_px) + (stride_px - 1) / 2
+    distance = (torch.arange(size_px).unsqueeze(1) - centre).abs() / stride_px
+    rows = (1 - distance).clamp_min(0)
+    return rows / rows.sum(dim=1, keepdim=True)
+
+
+def _blurred(planes: Tensor, sigma: float, stride_px: int) -> Tensor:
+    """Gaussian of `sigma` times the size, zero outside, one place every `stride_px` pixels."""
+    rows, columns = (
+        _gaussian_rows(size, sigma * size, stride_px).to(planes.device)
+        for size in planes.shape[-2:]
+    )
+    return rows @ (planes @ columns.T)
+
+
+def _enlarged(planes: Tensor, like: Tensor, stride_px: int) -> Tensor:
+    rows, columns = (_linear_rows(size, stride_px).to(planes.device) for size in like.shape[-2:])
+    return rows @ (planes @ columns.T)
 
 
 def extended(image: Image, mask: Plane, inset: float = 0.03, reach: float = 0.07) -> Image:
@@ -88,23 +122,14 @@ def extended(image: Image, mask: Plane, inset: float = 0.03, reach: float = 0.07
     background shows where the other face is wider. A hull holds slivers of background along the
     jaw, so it is first shrunk by about 1.6 times `inset` of the width.
     """
-    rows, columns = (
-        _gaussian_rows(size, reach * size).to(image.device) for size in image.shape[-2:]
-    )
-    shrink_rows, shrink_columns = (
-        _gaussian_rows(size, inset * size).to(image.device) for size in image.shape[-2:]
-    )
     with torch.autocast(image.device.type, enabled=False):
-        share = shrink_rows @ (mask @ shrink_columns)
-        whole = shrink_rows.sum(dim=1, keepdim=True) * shrink_columns.sum(dim=0, keepdim=True)
-        mask = ((share / whole - 0.9) / 0.08).clamp(0, 1)
-        known = torch.cat([image * mask, mask], dim=1)
-        blurred = rows @ (known @ columns)
+        inside = ((_enlarged(_blurred(mask, inset, 2), mask, 2) - 0.9) / 0.08).clamp(0, 1)
+        known = torch.cat([image * inside, inside], dim=1)
         # A faint share of the whole mean decides where the mask is far away.
         mean = known.mean(dim=(-2, -1), keepdim=True)
-        blurred = blurred + 1e-3 * mean
+        blurred = _blurred(known, reach, 4) + 1e-5 * mean
         around = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-9)
-        return mask * image + (1 - mask) * around
+        return torch.lerp(_enlarged(around, image, 4), image, inside)
 
 
 def mask_supervision(alpha_logit: Plane, mask: Plane) -> Scalar:

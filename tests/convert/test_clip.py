@@ -141,10 +141,10 @@ def test_damaged_frames_pass_through_and_are_counted(small_job: SmallJob, tmp_pa
 def test_a_folder_of_clips_gives_a_folder(small_job: SmallJob, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
-    for name in ("one", "two"):
-        with VideoWriter(folder / f"{name}.mp4", probe(small_job.footage)) as writer:
+    for name in ("one.mp4", "two.mp4", "two.mov"):
+        with VideoWriter(folder / name, probe(small_job.footage)) as writer:
             for frame in list(read_frames(small_job.footage))[:5]:
                 writer.write(frame)
     report = convert_with_run(folder, small_job.run, tmp_path / "out", ConvertOptions())
-    assert [clip.output.name for clip in report.clips] == ["one.mp4", "two.mp4"]
-    assert [clip.frames for clip in report.clips] == [5, 5]
+    assert [clip.output.name for clip in report.clips] == ["one.mp4", "two.mov.mp4", "two.mp4.mp4"]
+    assert [clip.frames for clip in report.clips] == [5, 5, 5]

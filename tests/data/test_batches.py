@@ -83,11 +83,23 @@ def test_full_colour_match_gives_the_other_statistics() -> None:
         own = augment.colour_statistics(image, mask, space)
         other = (own[0] + 0.1, own[1] * 1.5)
         mapped = augment.apply_colour(
-            image, *augment.matching_map(own, other, torch.ones(1), space)
+            (image + 1) * 127.5, *augment.matching_map(own, other, torch.ones(1), space)
         )
         found = augment.colour_statistics(mapped, mask, space)
         assert torch.allclose(found[0], other[0], atol=1e-3)
         assert torch.allclose(found[1], other[1], atol=1e-3)
+
+
+def test_the_jittered_grid_is_a_similarity_and_keeps_pixel_centres() -> None:
+    grid = augment.similarity_grid(3, 8, 1.25, STILL, torch.Generator().manual_seed(0))
+    theta = torch.tensor([[1 / 1.25, 0.0, 0.0], [0.0, 1 / 1.25, 0.0]]).expand(3, 2, 3)
+    plain = torch.nn.functional.affine_grid(theta, [3, 1, 8, 8], align_corners=False)
+    assert torch.allclose(grid, plain, atol=1e-6)
+    turned = dataclasses.replace(STILL, rotation_deg=30.0, zoom=0.2, shift=0.1)
+    grid = augment.similarity_grid(3, 8, 1.25, turned, torch.Generator().manual_seed(0))
+    across, down = grid[:, 0, 1] - grid[:, 0, 0], grid[:, 1, 0] - grid[:, 0, 0]
+    assert torch.allclose(across.norm(dim=1), down.norm(dim=1), atol=1e-5)
+    assert torch.allclose((across * down).sum(1), torch.zeros(3), atol=1e-6)
 
 
 def test_no_colour_match_is_the_identity() -> None:

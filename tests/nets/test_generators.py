@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from faceloom.models.masked_gan import PairGenerator
+from faceloom.nets.blocks import fold, unfold
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.generators import GeneratorShape
 from faceloom.train.config import SIZES_PX, preset_config
@@ -49,6 +50,16 @@ def test_a_fresh_head_has_no_checkerboard() -> None:
     patch = PairGenerator(replace(TINY, stem=4, size_px=64)).swap(torch.rand(1, 3, 64, 64), "a")
     blocks = patch.rgb_BCHW.detach()[0].unfold(1, 4, 4).unfold(2, 4, 4)
     assert float(blocks.std(dim=(-1, -2)).max()) < 1e-5
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_folding_keeps_every_value_in_its_place(factor: int) -> None:
+    image = torch.rand(2, 3, 16, 24)
+    folded = fold(image, factor)
+    assert folded.shape == (2, 3 * factor**2, 16 // factor, 24 // factor)
+    assert folded.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(folded[:, :3, 1, 2], image[:, :, factor, 2 * factor])
+    assert torch.equal(unfold(folded, factor), image)
 
 
 def test_a_shape_that_cannot_be_built_is_refused() -> None:

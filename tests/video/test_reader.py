@@ -153,7 +153,7 @@ def test_a_file_without_its_index_is_refused(make_clip: Clip) -> None:
 
 def test_damaged_frames_are_marked_and_kept(make_clip: Clip) -> None:
     clip = make_clip(frames=40, size_px=(320, 240), options={"g": "10", "bf": "0"})
-    spoil(clip, packet=12)
+    spoil(clip, 12, 0.75, 0.9)
     report = ReadReport()
     frames = list(read_frames(clip, report=report))
     assert [frame.index for frame in frames if frame.damaged] == [12]
@@ -168,7 +168,7 @@ def test_a_frame_that_cannot_be_decoded_leaves_the_others_at_their_times(
         "clip.mkv", frames=40, size_px=(320, 240), codec="libvpx-vp9", options={"g": "10"}
     )
     expected = [frame.time_s for frame in read_frames(clip)]
-    spoil(clip, packet=12)
+    spoil(clip, 12, 0.33, 0.67)
     report = ReadReport()
     frames = list(read_frames(clip, report=report))
     assert [frame.time_s for frame in frames] == expected[:12] + expected[13:]
@@ -176,14 +176,15 @@ def test_a_frame_that_cannot_be_decoded_leaves_the_others_at_their_times(
     assert frames[12].damaged
 
 
-def spoil(clip: Path, packet: int) -> None:
-    """Overwrite the middle of one packet."""
+def spoil(clip: Path, packet: int, first: float, last: float) -> None:
+    """Overwrite a stretch of one packet, in shares of its length."""
     with av.open(str(clip)) as container:
         packets = [p for p in container.demux(video=0) if p.size]
         pos, size = packets[packet].pos, packets[packet].size
     assert pos is not None
     data = bytearray(clip.read_bytes())
-    data[pos + size // 3 : pos + 2 * (size // 3)] = b"\x5a" * (size // 3)
+    start, end = pos + int(first * size), pos + int(last * size)
+    data[start:end] = b"\x5a" * (end - start)
     clip.write_bytes(data)
 
 

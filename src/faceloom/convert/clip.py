@@ -7,6 +7,7 @@ releases Python's lock while it works. Frames go through the model in small batc
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,12 @@ from faceloom.faces.align import align
 from faceloom.faces.face import Aligned
 from faceloom.faces.find import MeshLandmarker, make_detector
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
-from faceloom.files import read_json, write_json
 from faceloom.image import RGB, to_tensor, to_uint8
 from faceloom.models.base import Side, Swapper
 from faceloom.provenance import MODEL_KEY
 from faceloom.video import (
     Frame,
+    ReadReport,
     VideoWriter,
     find_clips,
     prefetch,
@@ -80,6 +81,8 @@ class ClipReport:
     faces: int
     damaged: int
     audio: str
+    broken_off: bool = False
+    """The footage ends before it says it does."""
     skipped: bool = False
     """It was there already, made with the same model."""
 
@@ -123,9 +126,10 @@ def convert(
     """
     clips = find_clips(source)
     reports = []
+    names = _output_names(clips)
     several = len(clips) > 1 or (source.is_dir() and clips != [source])
     for clip in clips:
-        target = _target(clip, output) if several else output
+        target = output / names[clip] if several else output
         reports.append(_convert_clip(clip, work, target, options, report))
     if not any(one.faces or one.skipped for one in reports):
         raise UserError(
@@ -135,10 +139,16 @@ def convert(
     return ConvertReport(reports)
 
 
-def _target(clip: Path, folder: Path) -> Path:
-    if clip.is_dir():
-        return folder / clip.name
-    return folder / f"{clip.stem}.mp4" if clip.suffix.lower() != ".mkv" else folder / clip.name
+def _output_names(clips: list[Path]) -> dict[Path, str]:
+    """A name for each clip's output: its own with .mp4 (.mkv stays), a folder's as it is. Clips
+    that differ in their suffix alone keep it within the name."""
+    stems = Counter(clip.stem for clip in clips)
+    names = {}
+    for clip in clips:
+        stem = clip.stem if stems[clip.stem] == 1 else clip.name
+        suffix = "" if clip.is_dir() else ".mkv" if clip.suffix.lower() == ".mkv" else ".mp4"
+        names[clip] = clip.name if clip.is_dir() else f"{stem}{suffix}"
+    return names
 
 
 def _convert_clip(
@@ -164,32 +174,28 @@ def _convert_clip(
         audio_from=clip if info.kind == "video" else None,
         metadata=work.metadata,
     )
-    damaged = faces = frames = 0
+    faces = frames = 0
+    reading = ReadReport()
     started = last = time.monotonic()
-    decoded = prefetch(_with_picture(read_frames(clip)), _AHEAD_FRAMES)
+    decoded = prefetch(_with_picture(read_frames(clip, report=reading)), _AHEAD_FRAMES)
     done = prefetch(_converted(decoded, work, options, info.kind == "images"), _AHEAD_FRAMES)
     with writer:
         for original, result, placed in done:
             writer.write(_shown(original, result, placed, options.kind))
             frames += 1
             faces += placed is not None
-            damaged += original.damaged
             now = time.monotonic()
             if report is not None and now - last >= _REPORT_S:
                 last = now
                 rate = frames / max(1e-9, now - started)
                 report(ConvertStatus(clip.name, frames, info.frame_count, faces, rate))
-    if target.is_dir():
-        write_json(target / "faceloom.json", work.metadata)
-    return ClipReport(target, frames, faces, damaged, writer.audio)
+    return ClipReport(target, frames, faces, reading.damaged, writer.audio, reading.broken_off)
 
 
 def _made_with(target: Path) -> str | None:
     """The hash of the model that made an output which is already there."""
     try:
-        if target.is_dir() and (target / "faceloom.json").is_file():
-            return str(read_json(target / "faceloom.json").get(MODEL_KEY))
-        return read_metadata(target).get(MODEL_KEY) if target.is_file() else None
+        return read_metadata(target).get(MODEL_KEY) if target.exists() else None
     except UserError:
         return None
 

@@ -171,22 +171,17 @@ class PairBatches:
     def _side(self, side: int, generator: Generator) -> SideBatch:
         bank, config, count = self.banks[side], self.config, self.per_side
         rows = torch.multinomial(bank.shares_N, count, replacement=True, generator=generator)
-        stored = bank.planes[rows].float()
-        stored[:, :3] = stored[:, :3] / 127.5 - 1
-        stored[:, 3:] /= 255
-        stored[:, :3] = augment.apply_colour(
-            stored[:, :3], *self._colour_map(side, rows, generator)
-        )
+        stored = bank.planes[rows]
+        colour = augment.apply_colour(stored[:, :3], *self._colour_map(side, rows, generator))
         grid = augment.similarity_grid(count, self.size_px, bank.coverage, config, generator)
-        target = augment.sample(stored, grid)
+        target = augment.sample(colour, grid)
+        masks = augment.sample(stored[:, 3:].float(), grid) / 255
         bent = augment.warp_grid(grid, bank.coverage, config.warp, generator)
-        warped = augment.sample(stored[:, :3], bent)
+        warped = augment.sample(colour, bent)
         chosen = torch.rand(count, generator=generator) < config.blur
         warped = augment.soften(warped, chosen)
-        warped = warped + config.noise * torch.randn(warped.shape, generator=generator)
-        return SideBatch(
-            warped.clamp_(-1, 1), target[:, :3], target[:, 3:4], target[:, 4:5], target[:, 5:6]
-        )
+        warped.add_(augment.noise_like(warped, generator), alpha=config.noise)
+        return SideBatch(warped.clamp_(-1, 1), target, *masks.split(1, dim=1))
 
     def _colour_map(self, side: int, rows: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """A map towards a random face of either side, in RGB or XYZ, and a brightness change."""

@@ -167,7 +167,7 @@ def write_faceset(
 
 def write_records(path: Path, records: Sequence[FaceRecord]) -> None:
     """One JSON line a record, beside, then renamed."""
-    lines = [json.dumps(dataclasses.asdict(record)) + "\n" for record in records]
+    lines = [json.dumps(vars(record)) + "\n" for record in records]
     with written_beside(path) as beside:
         beside.write_text("".join(lines), encoding="utf-8")
 

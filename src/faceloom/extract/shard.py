@@ -27,13 +27,14 @@ from faceloom.faces.pose import pose_of
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, TrackedFace
 from faceloom.files import written_beside
 from faceloom.image import RGB, encode_image, sharpness, warp
-from faceloom.video import Frame
+from faceloom.video import Frame, prefetch
 
 SHARD_FRAMES = 750
-_IDENTITY_EVERY = 10
+_IDENTITY_EVERY = 15
 """Identity is measured on every so many faces of an unbroken track; it does not change in one."""
 _IDENTITY_BATCH = 16
 _CROPS_WAITING = 64
+_TRACKED_AHEAD = 8
 SAME_PICTURE = 0.25
 """Mean difference (levels of 255) below which a face repeats the last new one; noise is more."""
 _FIRST = 255.0
@@ -105,21 +106,12 @@ def cut_shard(
     """
     rows = _Rows()
     counts = {"frames": 0, "tiny": 0, "damaged": 0}
-    tracker = FaceTracker(tools.detector, tools.landmarker)
-    scene_cut = SceneCut(images)
     steadiers: dict[int, CropSteadier] = {}
     with ThreadPoolExecutor(1, thread_name_prefix="faceloom-crops") as writer:
         pending: deque[Future[None]] = deque()
-        for frame in frames:
+        for frame, tracked in prefetch(_tracked(frames, tools, images), _TRACKED_AHEAD):
             counts["frames"] += 1
-            if frame.damaged:
-                counts["damaged"] += 1
-                tracker.forget()
-                yield 0
-                continue
-            if scene_cut(frame.rgb):
-                tracker.forget()
-            tracked = tracker.update(frame.rgb)
+            counts["damaged"] += frame.damaged
             for one in tracked:
                 if one.face.box.width < _TINY:
                     counts["tiny"] += 1
@@ -140,6 +132,18 @@ def cut_shard(
         for written in pending:
             written.result()
     _write(shard, rows, counts, tools)
+
+
+def _tracked(
+    frames: Iterable[Frame], tools: Tools, images: bool
+) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+    """Each frame with its faces; none are looked for in damaged ones."""
+    tracker = FaceTracker(tools.detector, tools.landmarker)
+    scene_cut = SceneCut(images)
+    for frame in frames:
+        if frame.damaged or scene_cut(frame.rgb):
+            tracker.forget()
+        yield frame, [] if frame.damaged else tracker.update(frame.rgb)
 
 
 def _write_crop(path: Path, crop_HWC: RGB, quality: int) -> None:

@@ -235,6 +235,8 @@ def _limited(clip: Path, start_s: Fraction | None, max_frames: int | None) -> It
     for frame in read_frames(clip, start_s):
         if max_frames is not None and frame.index >= max_frames:
             return
+        if not frame.damaged:
+            _ = frame.rgb  # Converted on this, the decoding thread.
         yield frame
 
 

@@ -7,12 +7,11 @@ squares).
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import LEAK, conv3
+from faceloom.nets.blocks import LEAK, conv3, fold
 
 
 class PatchDiscriminator(nn.Module):
@@ -27,9 +26,7 @@ class PatchDiscriminator(nn.Module):
         self.leave = conv3(2 * width, 1)
 
     def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b 1 p p"]:
-        folded = F.pixel_unshuffle(x_BCHW, self.stem)
-        maps = self.enter(folded.contiguous(memory_format=torch.channels_last))
-        maps = F.leaky_relu(maps, LEAK)
+        maps = F.leaky_relu(self.enter(fold(x_BCHW, self.stem)), LEAK)
         for layer in self.layers:
             maps = F.leaky_relu(layer(maps), LEAK)
         return self.leave(maps)

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import LEAK, Down, PixelShuffleUp, Residual, activate, conv3
+from faceloom.nets.blocks import LEAK, Down, Residual, SubpixelUp, activate, conv3, fold
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,7 @@ class Encoder(nn.Module):
         self.code = nn.Linear(shape.widths[-1] * shape.smallest_px**2, shape.code)
 
     def forward(self, x_BCHW: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
-        folded = F.pixel_unshuffle(x_BCHW, self.stem)
-        maps = self.layers(
-            activate(self.enter(folded.contiguous(memory_format=torch.channels_last)))
-        )
+        maps = self.layers(activate(self.enter(fold(x_BCHW, self.stem))))
         return self.code(maps.flatten(1))
 
 
@@ -89,10 +86,10 @@ class Decoder(nn.Module):
         self.enter = nn.Linear(shape.code, widths[0] * self.smallest_px**2)
         layers: list[nn.Module] = []
         for inputs, outputs, blocks in zip(widths, widths[1:], shape.residuals, strict=False):
-            layers += [PixelShuffleUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
             layers += [Residual(outputs) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
-        self.head = PixelShuffleUp(widths[-1], 4, shape.head, gain=0.1)
+        self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
 
     def forward(
         self, code_BD: Float[Tensor, "b d"]
