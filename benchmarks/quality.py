@@ -24,7 +24,7 @@ from faceloom.evaluate.judge import DlibJudge
 from faceloom.evaluate.swap import SwapScores, judge_pictures, read_clip_faces, score_swap
 from faceloom.experiment import convert_with_run
 from faceloom.extract import ExtractOptions, extract
-from faceloom.faces.expression import eye_opening, mouth_opening
+from faceloom.faces.expression import mouth_opening
 from faceloom.files import write_bytes, write_json
 from faceloom.image import RGB, draw_grid, encode_image
 from faceloom.models.base import Side
@@ -121,7 +121,7 @@ def write_contact_sheet(path: Path, footage: list[Path], swapped: list[Path]) ->
         clip = read_clip_faces(before)
         seen = [i for i, mesh in enumerate(clip.meshes) if mesh is not None]
         meshes = np.stack([mesh for mesh in clip.meshes if mesh is not None])
-        mouth, eyes = mouth_opening(meshes), eye_opening(meshes)
+        mouth, eyes = mouth_opening(meshes), clip.eyes[seen]
         picked = {int(np.argmax(mouth)), int(np.argmin(mouth)), int(np.argmin(eyes))}
         picked |= {len(seen) // 4, len(seen) // 2}
         results = [frame.rgb for frame in read_frames(after)]

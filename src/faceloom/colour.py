@@ -23,8 +23,11 @@ Transfer = Literal["none", "adain", "adain_xyz", "lab", "histogram"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 Image = NDArray[np.float32]
 
-_GAIN_LIMITS = (0.5, 2.0)
+_GAIN_LIMITS = (0.6, 1.6)
 """No match stretches contrast by more: a face half in shadow must not be torn apart."""
+_GAIN_SPREAD = 1.1
+"""How much more one channel of RGB or XYZ is stretched than all together: what differs from skin as
+eyes and teeth do would take on a tint."""
 _LEVELS = np.linspace(0, 255, 256, dtype=np.float32)
 
 
@@ -70,8 +73,11 @@ class ColourMatcher:
         if self._statistics is not None:
             now = now + self._smoothing * (self._statistics - now)
         self._statistics = now
-        apply = _map_distribution if self._transfer == "histogram" else _map_moments
-        return _out_of(apply(painted, now[0], now[1]), self._transfer)
+        if self._transfer == "histogram":
+            matched = _map_distribution(painted, now[0], now[1])
+        else:
+            matched = _map_moments(painted, now[0], now[1], linked=self._transfer != "lab")
+        return _out_of(matched, self._transfer)
 
 
 def match_colour(
@@ -89,8 +95,14 @@ def _moments(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.stack([mean, np.sqrt(variance)])
 
 
-def _map_moments(image: Image, own: NDArray[np.float64], other: NDArray[np.float64]) -> Image:
-    gain = np.clip(other[1] / np.maximum(own[1], 1e-3), *_GAIN_LIMITS)
+def _map_moments(
+    image: Image, own: NDArray[np.float64], other: NDArray[np.float64], linked: bool
+) -> Image:
+    gain = np.maximum(other[1], 1e-3) / np.maximum(own[1], 1e-3)
+    if linked:
+        common = np.exp(np.log(gain).mean())
+        gain = common * np.clip(gain / common, 1 / _GAIN_SPREAD, _GAIN_SPREAD)
+    gain = np.clip(gain, *_GAIN_LIMITS)
     return ((image - own[0]) * gain + other[0]).astype(np.float32)
 
 

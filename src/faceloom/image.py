@@ -117,7 +117,8 @@ def resize(
 def sharpness(image: RGB) -> float:
     """Variance of the Laplacian of the grey image (Pech-Pacheco et al. 2000); higher is sharper."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2
 
 
 def read_image(path: Path) -> RGB:

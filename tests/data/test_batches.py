@@ -113,9 +113,7 @@ def test_no_colour_match_is_the_identity() -> None:
 
 
 def test_rare_openings_are_drawn_more_often() -> None:
-    meshes = np.stack([np.pad(reference_points(100), ((0, 0), (0, 1)))] * 50).astype(np.float32)
-    meshes[:2, 14, 1] += 12
-    meshes[2:, 14, 1] += np.linspace(0, 0.5, 48)
-    shares = balanced_shares(meshes)
+    eyes = np.concatenate([[0.05, 0.1], np.linspace(0.28, 0.3, 48)])
+    shares = balanced_shares(eyes, np.zeros(50))
     assert shares.sum() == pytest.approx(1)
     assert shares[:2].min() > 2 * shares[2:].max()

@@ -31,7 +31,7 @@ class AugmentConfig:
     """Share of the crop's side."""
     flip: float = 0.05
     """Probability."""
-    warp: float = 0.01
+    warp: float = 0.016
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""

@@ -17,7 +17,8 @@ from torch import Generator, Tensor
 from faceloom.data import augment
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
 from faceloom.faces.align import recrop_transform, transform_mesh
-from faceloom.faces.expression import eye_opening, mouth_opening
+from faceloom.faces.expression import mouth_opening
+from faceloom.faces.eyes import EyeReader
 from faceloom.faces.mask import PARTS, mesh_mask
 from faceloom.image import resize
 
@@ -97,14 +98,13 @@ class FaceBank:
         coverage: float,
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory."""
-        planes, meshes = [], []
+        planes, mouths, eyes, reader = [], [], [], EyeReader()
         for some_crops, some_meshes in chunks:
-            meshes.append(some_meshes)
-            planes += [
-                _planes(crop, mesh, size_px, coverage)
-                for crop, mesh in zip(some_crops, some_meshes, strict=True)
-            ]
-        shares = balanced_shares(np.concatenate(meshes))
+            mouths.append(mouth_opening(some_meshes))
+            for crop, mesh in zip(some_crops, some_meshes, strict=True):
+                planes.append(_planes(crop, mesh, size_px, coverage))
+                eyes.append(reader(crop, mesh))
+        shares = balanced_shares(np.array(eyes), np.concatenate(mouths))
         return cls(torch.from_numpy(np.stack(planes)), coverage, torch.from_numpy(shares))
 
     def __len__(self) -> int:
@@ -118,15 +118,15 @@ class FaceBank:
         return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
 
 
-def balanced_shares(meshes_N4683: NDArray[np.float32]) -> NDArray[np.float32]:
+def balanced_shares(*openings_N: NDArray[np.floating]) -> NDArray[np.float32]:
     """Draw rare openings of eyes and mouth more often: (N,), sums to 1.
 
     Blinks and open mouths are a few frames in a hundred; drawn evenly, a decoder learns them last.
     Each face's share goes with one over the square root of how common its openings are, at most
     four times the mean.
     """
-    weight = np.ones(len(meshes_N4683))
-    for opening in (eye_opening(meshes_N4683), mouth_opening(meshes_N4683)):
+    weight = np.ones(len(openings_N[0]))
+    for opening in openings_N:
         low, high = np.percentile(opening, [1, 99])
         place = np.clip((opening - low) / max(1e-6, high - low), 0, 0.999)
         bins = (place * _OPENING_BINS).astype(int)

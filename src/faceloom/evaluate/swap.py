@@ -16,6 +16,7 @@ from faceloom.errors import UserError
 from faceloom.evaluate import motion
 from faceloom.evaluate.judge import DlibJudge, identity_gain
 from faceloom.faces.expression import eye_opening, mouth_opening
+from faceloom.faces.eyes import EyeReader
 from faceloom.faces.face import Mesh
 from faceloom.faces.find import FullRangeDetector, MeshLandmarker
 from faceloom.faces.mask import mesh_mask
@@ -34,6 +35,8 @@ class ClipFaces:
 
     frames: list[RGB]
     meshes: list[Mesh | None]
+    eyes: NDArray[np.float32]
+    """Eye opening of each frame (`EyeReader`); nan where there is no face."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class SwapScores:
     identity_gain: float
     mouth_correlation: float
     eye_correlation: float
+    """By the eyes' own network; the mesh's lids hardly move (see `faces.eyes`)."""
+    eye_correlation_mesh: float
+    """By the mesh's lids, for comparison with figures of others."""
     mouth_range: float
     """Deviation of the swap's mouth opening over the footage's; 1 is as lively."""
     eye_range: float
@@ -59,13 +65,15 @@ class SwapScores:
 
 def read_clip_faces(path: Path) -> ClipFaces:
     """Track the largest face through a clip held in memory."""
-    tracker = FaceTracker(FullRangeDetector(), MeshLandmarker())
-    frames, meshes = [], []
+    tracker, reader = FaceTracker(FullRangeDetector(), MeshLandmarker()), EyeReader()
+    frames, meshes, eyes = [], [], []
     for frame in read_frames(path):
         frames.append(frame.rgb)
         found = tracker.update(frame.rgb)
-        meshes.append(found[0].face.mesh_4683 if found else None)
-    return ClipFaces(frames, meshes)
+        mesh = found[0].face.mesh_4683 if found else None
+        meshes.append(mesh)
+        eyes.append(reader(frame.rgb, mesh) if mesh is not None else np.nan)
+    return ClipFaces(frames, meshes, np.array(eyes, np.float32))
 
 
 def judge_pictures(judge: DlibJudge, clip: ClipFaces, count: int = _JUDGED_A_CLIP) -> list[
@@ -159,6 +167,8 @@ class _Gathered:
                 [
                     mouth_opening(before),
                     mouth_opening(after),
+                    footage.eyes[[i for i, *_ in pairs]],
+                    swapped.eyes[[i for i, *_ in pairs]],
                     eye_opening(before),
                     eye_opening(after),
                 ]
@@ -175,12 +185,13 @@ class _Gathered:
     ) -> SwapScores:
         if not self._openings:
             raise UserError("the clips: show no face in common; nothing can be scored")
-        mouth_a, mouth_b, eye_a, eye_b = np.concatenate(self._openings, axis=1)
+        mouth_a, mouth_b, eye_a, eye_b, lids_a, lids_b = np.concatenate(self._openings, axis=1)
         still, moved = (float(np.median(np.concatenate(samples))) for samples in self._jitter)
         return SwapScores(
             identity_gain=identity_gain(self._pictures[1], self._pictures[0], face, face_again),
             mouth_correlation=motion.correlation(mouth_a, mouth_b),
             eye_correlation=motion.correlation(eye_a, eye_b),
+            eye_correlation_mesh=motion.correlation(lids_a, lids_b),
             mouth_range=float(mouth_b.std() / max(1e-9, mouth_a.std())),
             eye_range=float(eye_b.std() / max(1e-9, eye_a.std())),
             jitter_ratio=moved / max(1e-9, still),

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -358,7 +359,8 @@ def _small(work: _WorkFolder, record: FaceRecord) -> RGB:
 def _write_contact(work: _WorkFolder, records: list[FaceRecord]) -> None:
     count = min(len(records), _CONTACT_COLUMNS * _CONTACT_ROWS)
     picked = np.linspace(0, len(records) - 1, count).astype(int)
-    cells = [_small(work, records[int(row)]) for row in picked]
+    with ThreadPoolExecutor() as pool:
+        cells = list(pool.map(lambda row: _small(work, records[int(row)]), picked))
     rows = [cells[at : at + _CONTACT_COLUMNS] for at in range(0, count, _CONTACT_COLUMNS)]
     write_bytes(work.path / "contact.png", encode_image(draw_grid(rows), ".png"))
 

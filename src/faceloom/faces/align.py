@@ -49,10 +49,14 @@ def rigid_indices() -> NDArray[np.int64]:
     return np.array([i for i in range(468) if mean[i, 1] < mean[_SUBNASALE, 1] and i not in moving])
 
 
+@cache
+def _rigid_points(size_px: int, coverage: float) -> NDArray[np.float64]:
+    return reference_points(size_px, coverage)[rigid_indices()]
+
+
 def crop_transform(mesh_4683: Mesh, size_px: int, coverage: float = 1.0) -> Similarity:
     """The similarity from the mesh's coordinates to those of its standard crop."""
-    rigid = rigid_indices()
-    return umeyama(mesh_4683[rigid], reference_points(size_px, coverage)[rigid])
+    return umeyama(mesh_4683[rigid_indices()], _rigid_points(size_px, coverage))
 
 
 def recrop_transform(

@@ -10,17 +10,16 @@ to one thread.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import UserError
 from faceloom.faces.face import Face
+from faceloom.faces.lite import LiteNet
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, resize, warp
 from faceloom.weights import FACE_MESH, FULL_RANGE
@@ -57,7 +56,7 @@ class FullRangeDetector:
 
     def __init__(self, min_score: float = 0.5, weights: Path | None = None) -> None:
         self.min_score = min_score
-        self._net = _LiteNet(weights or FULL_RANGE.path())
+        self._net = LiteNet(weights or FULL_RANGE.path())
         cells = (np.arange(_GRID) + 0.5) / _GRID
         self._centers_A2 = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
 
@@ -100,7 +99,7 @@ class MeshLandmarker:
     """
 
     def __init__(self, weights: Path | None = None) -> None:
-        self._net = _LiteNet(weights or FACE_MESH.path())
+        self._net = LiteNet(weights or FACE_MESH.path())
 
     def __call__(self, rgb: RGB, face: Face) -> Face:
         if face.mesh_4683 is not None:
@@ -190,38 +189,3 @@ def make_detector(name: str) -> Detector:
 def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.floating]:
     odds: NDArray[np.floating] = np.exp(-np.clip(x, -80, 80))
     return 1 / (1 + odds)
-
-
-class _LiteNet:
-    """A TensorFlow Lite network on one thread; gives its outputs in the file's order."""
-
-    def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with _native_log_silenced():
-            self._net: Any = Interpreter(model_path=str(path), num_threads=1)
-            self._net.allocate_tensors()
-        self._input = self._net.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in self._net.get_output_details()]
-
-    def __call__(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        self._net.set_tensor(self._input, x)
-        self._net.invoke()
-        return [self._net.get_tensor(index) for index in self._outputs]
-
-
-@contextlib.contextmanager
-def _native_log_silenced() -> Iterator[None]:
-    """LiteRT writes a line about its CPU kernels straight to the error stream; nobody needs it."""
-    try:
-        kept = os.dup(2)
-    except OSError:
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

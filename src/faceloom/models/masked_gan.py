@@ -32,7 +32,7 @@ class LossWeights:
 
     background: float = 0.2
     """Weight of a pixel outside the hull, where skin is carried on; one inside has 1."""
-    eyes: float = 24.0
+    eyes: float = 12.0
     mouth: float = 8.0
     l1: float = 1.0
     dssim: float = 0.8

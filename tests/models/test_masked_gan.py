@@ -1,0 +1,133 @@
+"""The masked pair model: every recipe trains, phases act when they should, gradients go where they
+should."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.faces.align import reference_points
+from faceloom.models.base import Moment
+from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
+from faceloom.nets.generators import GeneratorShape
+from faceloom.train.config import SIZES_PX, Budget, preset_config
+from faceloom.train.loop import Trainer
+from faceloom.train.run import Place, Run
+
+TINY = GeneratorShape(64, 4, (8, 12, 16), 24, (16, 12, 8), (1, 1))
+ALL_AT_ONCE = Schedule(adversarial_start=0.0, critic_start=0.0, critic_every=1, critic_faces=1)
+
+
+def batches(size_px: int, per_side: int) -> PairBatches:
+    stored_px = round(1.25 * size_px)
+    mesh = np.pad(reference_points(stored_px, 1.25), ((0, 0), (0, 1))).astype(np.float32)
+    banks = []
+    for seed in (0, 1):
+        crops = np.random.default_rng(seed).integers(
+            0, 255, (3, stored_px, stored_px, 3), dtype=np.uint8
+        )
+        banks.append(FaceBank.from_crops(crops, np.stack([mesh] * 3), size_px, 1.25))
+    settings = preset_config("fast", 64).augment
+    return PairBatches(banks[0], banks[1], size_px, per_side, 1, settings)
+
+
+def identities() -> Tensor:
+    return F.normalize(torch.randn(2, 512, generator=torch.Generator().manual_seed(0)), dim=1)
+
+
+def learner(schedule: Schedule = ALL_AT_ONCE) -> MaskedGan:
+    torch.manual_seed(0)
+    config = MaskedGanConfig(TINY, discriminator_width=4, schedule=schedule)
+    return MaskedGan(config, identities())
+
+
+def tiny_batch() -> Batch:
+    return batches(64, 2).batch(0)
+
+
+def moment(progress: float, step: int = 0) -> Moment:
+    return Moment(step, progress, step_generator(1, step, stream=1))
+
+
+@pytest.mark.parametrize("size_px", SIZES_PX)
+@pytest.mark.parametrize("preset", ["fast", "quality"])
+def test_every_recipe_trains_two_steps(preset: str, size_px: int, tmp_path: Path) -> None:
+    config = preset_config(preset, size_px)
+    model = replace(config.model, schedule=ALL_AT_ONCE)
+    config = replace(config, model=model, per_side=1, budget=Budget(None, 2))
+    trainer = Trainer(
+        MaskedGan(model, identities()), batches(size_px, 1), Run(tmp_path / "run"), config
+    )
+    before = {name: p.clone() for name, p in trainer.learner.all_modules.named_parameters()}
+    for step in range(2):
+        trainer.place = Place(step)
+        terms = trainer._step(trainer.batches.batch(step))
+        assert np.isfinite(list(terms.values())).all()
+        assert {"l1", "adversarial", "discriminator", "identity", "features"} <= terms.keys()
+    still = [n for n, p in trainer.learner.all_modules.named_parameters() if p.equal(before[n])]
+    assert not still
+
+
+def test_the_terms_come_on_one_after_the_other() -> None:
+    model = learner(Schedule(adversarial_start=0.4, critic_start=0.2, critic_every=4))
+    always = {"l1", "dssim", "edge", "mask", "variation"}
+    critic = {"features", "identity", "swap_identity", "swap_cosine"}
+    batch = tiny_batch()
+    assert set(model.generator_loss(batch, moment(0.1))) == always
+    assert set(model.generator_loss(batch, moment(0.3, step=4))) == always | critic
+    assert set(model.generator_loss(batch, moment(0.3, step=5))) == always
+    assert set(model.generator_loss(batch, moment(0.5, step=5))) == always | {"adversarial"}
+
+
+def test_fooling_leaves_the_discriminators_alone_and_judging_the_generator() -> None:
+    model = learner()
+    batch = tiny_batch()
+    torch.stack(list(model.generator_loss(batch, moment(1.0)).values())).sum().backward()
+    assert all(p.grad is None for p in model.discriminators.parameters())
+    assert all(p.grad is not None for p in model.generator.parameters())
+    model.generator.zero_grad(set_to_none=True)
+    torch.stack(list(model.discriminator_loss(batch, moment(1.0)).values())).sum().backward()
+    assert all(p.grad is not None for p in model.discriminators.parameters())
+    assert all(p.grad is None for p in model.generator.parameters())
+
+
+def test_the_discriminator_sees_nothing_of_the_result_outside_the_hull() -> None:
+    model = learner()
+    batch = tiny_batch()
+    model.generator_loss(batch, moment(1.0))
+    judged = model._judged("a", batch.a)
+    outside = (batch.a.hull_B1HW == 0).expand_as(judged)
+    assert torch.equal(judged[outside], batch.a.target_BCHW[outside])
+    assert not torch.equal(judged[~outside], batch.a.target_BCHW[~outside])
+
+
+def test_without_identities_nothing_is_said_of_the_swap() -> None:
+    model = MaskedGan(learner().config, None)
+    terms = model.generator_loss(tiny_batch(), moment(1.0))
+    assert "swap_identity" not in terms
+    assert "identity" in terms
+
+
+def test_eyes_and_mouth_weigh_more() -> None:
+    """The same error costs more within the eyes than on the cheek."""
+    model = learner()
+    batch = tiny_batch()
+    share = batch.a
+    eyes = share.eyes_B1HW > 0.9
+    cheek = (share.hull_B1HW > 0.9) & (share.eyes_B1HW == 0) & (share.mouth_B1HW == 0)
+    losses = []
+    for place in (eyes, cheek):
+        model.generator_loss(batch, moment(0.0))
+        painted = model._painted["a"]
+        wrong = share.target_BCHW + 0.5 * place / place.sum() * 1000
+        painted = dataclasses.replace(painted, rgb=wrong)
+        losses.append(float(model._reconstruction(painted, share)["l1"].detach()))
+    assert losses[0] > 2 * losses[1]
