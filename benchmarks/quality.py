@@ -92,10 +92,11 @@ def score_direction(
     footage = held_out[target]
     swapped, recoded = [], []
     for clip in footage:
-        out = work / f"{target}-as-{source}" / f"{clip.stem}.mp4"
+        # Pictures of different sizes stay pictures.
+        out = work / f"{target}-as-{source}" / (clip.name if clip.is_dir() else f"{clip.stem}.mp4")
         convert_with_run(clip, run, out, ConvertOptions(to=to))
         swapped.append(out)
-        recoded.append(recode(clip, work / "recoded" / f"{target}-{clip.stem}.mp4"))
+        recoded.append(recode(clip, work / "recoded" / f"{target}-{out.name}"))
     judge = DlibJudge()
     training = find_clips(work / f"clips-{source}")
     face = [v for clip in training[:12] for v in judge_pictures(judge, read_clip_faces(clip), 4)]
@@ -163,21 +164,20 @@ def run_pair(
 
 
 def print_table(results: dict[str, SwapScores]) -> None:
-    table = Table("clip", *(f.name.replace("_", " ") for f in dataclasses.fields(SwapScores)))
-    for name, scores in results.items():
+    table = Table("figure", *results, "target")
+    for field in dataclasses.fields(SwapScores):
+        limit, sense = TARGETS.get(field.name, (None, ""))
         cells = []
-        for field in dataclasses.fields(scores):
+        for scores in results.values():
             value = getattr(scores, field.name)
             text = f"{value:.3f}" if isinstance(value, float) else str(value)
-            if field.name in TARGETS:
-                limit, sense = TARGETS[field.name]
+            if limit is not None:
                 good = value >= limit if sense == "at least" else value <= limit
                 text = f"[{'green' if good else 'red'}]{text}[/]"
             cells.append(text)
-        table.add_row(name, *cells)
+        target = f"{sense} {limit}" if limit is not None else ""
+        table.add_row(field.name.replace("_", " "), *cells, target)
     console.print(table)
-    for name, (limit, sense) in TARGETS.items():
-        console.print(f"target: {name.replace('_', ' ')} {sense} {limit}")
 
 
 def main() -> None:

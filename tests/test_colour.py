@@ -36,20 +36,23 @@ def test_the_mean_colour_becomes_the_reference_s(transfer: Transfer) -> None:
 
 
 def test_adain_takes_mean_and_deviation() -> None:
-    painted, reference = picture(3, 100, 140), picture(4, 80, 150)
+    painted, reference = picture(3, 90, 140), picture(4, 85, 145)
     matched = match_colour(painted, reference, ONES, "adain")
     assert np.allclose(matched.mean((0, 1)), reference.mean((0, 1)), atol=1.5)
     assert np.allclose(matched.std((0, 1)), reference.std((0, 1)), rtol=0.15)
+    # Not beyond its limits: a flat picture is not torn apart.
+    flat = match_colour(painted, picture(4, 20, 220), ONES, "adain")
+    assert flat.std() < 2 * painted.std()
 
 
-def test_dark_pixels_take_no_tint_from_skin_that_varies_in_one_channel() -> None:
+def test_dark_pixels_take_no_tint_from_redder_or_more_varied_skin() -> None:
     wave = np.random.default_rng(0).normal(0, 12, (40, 40, 1)).astype(np.float32)
-    painted = np.array([190, 150, 130], np.float32) + wave
-    reference = np.array([190, 150, 130], np.float32) + wave * np.array([1.4, 1, 0.8], np.float32)
+    painted = np.array([200, 150, 130], np.float32) + wave
+    reference = np.array([180, 150, 130], np.float32) + wave * np.array([1.4, 1, 0.8], np.float32)
     weight = np.ones((40, 40), np.float32)
-    painted[:4], weight[:4] = 100, 0  # An eye, in grey, which is not counted.
+    painted[:4], weight[:4] = 40, 0  # An eye, in grey, which is not counted.
     eye = match_colour(painted, reference, weight, "adain")[:4].mean((0, 1))
-    assert np.ptp(eye) < 25  # Each channel by its own gain makes it 40.
+    assert np.ptp(eye) < 12  # Each channel on its own makes it 50.
 
 
 def test_none_and_an_empty_weight_change_nothing() -> None:

@@ -2,9 +2,10 @@
 
 Convention: images are float32 RGB (H, W, 3) in [0, 255]; weights (H, W) say which pixels count.
 
-- `adain`: mean and deviation of each RGB channel (Huang & Belongie 2017, arXiv:1703.06868)
+- `adain`: mean of each RGB channel and the deviation of all together (after Huang & Belongie 2017,
+  arXiv:1703.06868; see `_map_moments`)
 - `adain_xyz`: the same in linear CIE XYZ, as the origin does
-- `lab`: the same in CIE L*a*b* (Reinhard et al. 2001)
+- `lab`: mean and deviation of each channel in CIE L*a*b* (Reinhard et al. 2001)
 - `histogram`: each RGB channel's cumulative distribution (Gonzalez & Woods)
 - `none`
 """
@@ -25,9 +26,10 @@ Image = NDArray[np.float32]
 
 _GAIN_LIMITS = (0.6, 1.6)
 """No match stretches contrast by more: a face half in shadow must not be torn apart."""
-_GAIN_SPREAD = 1.1
-"""How much more one channel of RGB or XYZ is stretched than all together: what differs from skin as
-eyes and teeth do would take on a tint."""
+_STRETCH_LIMITS = (0.75, 1.3)
+"""Nor does that of linked channels: more makes flicker of what the painting leaves soft."""
+_RATIO_LIMITS = (0.6, 1.6)
+"""Nor scales a channel's mean by more against the others."""
 _LEVELS = np.linspace(0, 255, 256, dtype=np.float32)
 
 
@@ -98,11 +100,18 @@ def _moments(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:
 def _map_moments(
     image: Image, own: NDArray[np.float64], other: NDArray[np.float64], linked: bool
 ) -> Image:
+    """Own moments to the other's.
+
+    `linked` channels are scaled as their means are, so that black stays black and eyes and teeth,
+    far from the skin's mean, take on no tint (von Kries), and stretched all alike.
+    """
     gain = np.maximum(other[1], 1e-3) / np.maximum(own[1], 1e-3)
     if linked:
-        common = np.exp(np.log(gain).mean())
-        gain = common * np.clip(gain / common, 1 / _GAIN_SPREAD, _GAIN_SPREAD)
-    gain = np.clip(gain, *_GAIN_LIMITS)
+        ratio = np.clip(np.maximum(other[0], 1e-3) / np.maximum(own[0], 1e-3), *_RATIO_LIMITS)
+        stretch = np.exp((np.log(gain) - np.log(ratio)).mean())
+        gain = np.clip(stretch, *_STRETCH_LIMITS) * ratio
+    else:
+        gain = np.clip(gain, *_GAIN_LIMITS)
     return ((image - own[0]) * gain + other[0]).astype(np.float32)
 
 
