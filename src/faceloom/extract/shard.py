@@ -30,7 +30,7 @@ from faceloom.image import RGB, encode_image, sharpness, warp
 from faceloom.video import Frame, prefetch
 
 SHARD_FRAMES = 750
-_IDENTITY_EVERY = 15
+_IDENTITY_EVERY = 25
 """Identity is measured on every so many faces of an unbroken track; it does not change in one."""
 _IDENTITY_BATCH = 16
 _CROPS_WAITING = 64

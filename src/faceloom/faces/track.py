@@ -151,8 +151,7 @@ class SceneCut:
 
     def __call__(self, rgb: RGB) -> bool:
         """Whether this frame starts a new scene; the first frame does."""
-        step = max(1, min(rgb.shape[:2]) // (4 * self._BLOCKS))
-        few = np.ascontiguousarray(rgb[::step, ::step])
+        few = resize(rgb, (4 * self._BLOCKS, 4 * self._BLOCKS), "nearest")
         now = resize(few, (self._BLOCKS, self._BLOCKS)).mean(axis=2, dtype=np.float32)
         before, self._before = self._before, now
         return before is None or float(np.abs(now - before).mean()) > self._limit

@@ -70,7 +70,7 @@ class TrainConfig:
 
 def _shape(preset: PresetName, size_px: int) -> GeneratorShape:
     fast = {
-        64: GeneratorShape(64, 4, (48, 96, 176), 256, (176, 96, 48, 24), (1, 1, 0)),
+        64: GeneratorShape(64, 4, (48, 80, 160), 256, (160, 96, 48, 24), (1, 1, 0)),
         96: GeneratorShape(96, 4, (48, 96, 192), 256, (192, 112, 56, 24), (1, 1, 0)),
         128: GeneratorShape(128, 8, (96, 192, 224), 256, (224, 144, 80, 40, 24), (1, 1, 0, 0)),
         256: GeneratorShape(
