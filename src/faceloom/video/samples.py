@@ -13,6 +13,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
@@ -177,7 +178,10 @@ class Orientation:
     @classmethod
     def of(cls, samples: av.VideoFrame) -> Orientation:
         """From the frame's display matrix, rounded to quarter turns."""
-        data: Any = samples.side_data.get("DISPLAYMATRIX")
+        # Not by `samples.side_data`: a frame that keeps its container, which keeps the frame, lives
+        # on until the garbage is collected, and a clip's pictures pile up.
+        container: Any = SideDataContainer
+        data = container(samples).get("DISPLAYMATRIX")
         if data is None:
             return cls()
         # Row vectors: (x, y) is shown at (a x + c y, b x + d y).
