@@ -38,12 +38,17 @@ bench: setup
 quality: setup
 	$(BIN)/python -m benchmarks.quality
 
+# Without inputs, two people who do not exist; with INTO= and FACE=, your own footage.
 demo: setup
+ifeq ($(strip $(INTO)$(FACE)),)
+	$(BIN)/faceloom demo --output "$(DEMO)" --minutes $(DEMO_MINUTES)
+else
 	@if [ -z "$(INTO)" ] || [ -z "$(FACE)" ]; then \
-	  echo 'give two inputs: make demo INTO=footage.mp4 FACE=face.mp4 CONSENT="who, what for, when"'; \
+	  echo 'give both inputs: make demo INTO=footage.mp4 FACE=face.mp4 CONSENT="who, what for, when"'; \
 	  exit 2; fi
 	$(BIN)/faceloom swap --into "$(INTO)" --face "$(FACE)" --output "$(DEMO)/swapped.mp4" \
 	  --minutes $(DEMO_MINUTES) $(if $(CONSENT),--consent "$(CONSENT)")
+endif
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

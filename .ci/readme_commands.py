@@ -72,7 +72,14 @@ def main() -> None:
         )
         if done.returncode:
             sys.exit(f"README.md: a command failed with exit code {done.returncode}")
-        for name in ("demo/swapped.mp4", "swapped.mp4", "result.mp4", "other.mp4", "triple.mp4"):
+        for name in (
+            "demo/swapped.mp4",
+            "swapped.mp4",
+            "result.mp4",
+            "other.mp4",
+            "triple.mp4",
+            "talking.mp4",
+        ):
             if not (folder / name).stat().st_size:
                 sys.exit(f"README.md: {name} was not made")
         print(f"{len(listed)} README commands passed in {time.monotonic() - started:.0f} s")

@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from faceloom.convert import ConvertOptions
+from faceloom.evaluate.clip_faces import read_clip_faces
 from faceloom.evaluate.judge import DlibJudge
-from faceloom.evaluate.swap import SwapScores, judge_pictures, read_clip_faces, score_swap
+from faceloom.evaluate.swap import SwapScores, judge_pictures, score_swap
 from faceloom.experiment import convert_with_run
 from faceloom.extract import ExtractOptions, extract
 from faceloom.faces.expression import mouth_opening

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceloom.faces.eyes import EyeReader
+from faceloom.faces.eyes import EyeReader, _gaze_deg
 from faceloom.faces.face import Face, Mesh
 from faceloom.faces.find import FullRangeDetector, MeshLandmarker
 from faceloom.image import RGB
@@ -54,3 +54,25 @@ def test_a_mirrored_picture_gives_the_same_openings(seen: dict[int, tuple[RGB, M
     flipped[[33, 133, 263, 362]] = flipped[[263, 362, 33, 133]]
     again = EyeReader()(np.ascontiguousarray(rgb[:, ::-1]), flipped)
     assert again == pytest.approx(EyeReader()(rgb, mesh), abs=0.02)
+
+
+def test_gaze_follows_the_iris_and_is_zero_in_the_middle() -> None:
+    contour = np.zeros((16, 2), np.float32)
+    contour[0], contour[8] = (10, 20), (40, 20)
+    mirrored = contour.copy()
+    mirrored[[0, 8]] = contour[[8, 0]]
+    for corners in (contour, mirrored):
+        middle = (corners[0] + corners[8]) / 2
+        assert _gaze_deg(corners, middle) == pytest.approx((0, 0))
+        yaw, pitch = _gaze_deg(corners, middle + np.array([3, -2], np.float32))
+        assert yaw > 10
+        assert 5 < pitch < yaw
+
+
+def test_the_whole_look_agrees_with_the_opening(seen: dict[int, tuple[RGB, Mesh]]) -> None:
+    reader = EyeReader()
+    look = reader.look(*seen[OPEN])
+    assert look.opening == pytest.approx(reader(*seen[OPEN]))
+    # The speaker reads from in front of the camera.
+    assert abs(look.gaze_yaw_deg) < 15
+    assert abs(look.gaze_pitch_deg) < 20

@@ -14,29 +14,17 @@ from numpy.typing import NDArray
 
 from faceloom.errors import UserError
 from faceloom.evaluate import motion
+from faceloom.evaluate.clip_faces import ClipFaces, read_clip_faces
 from faceloom.evaluate.judge import DlibJudge, identity_gain
 from faceloom.faces.expression import eye_opening, mouth_opening
-from faceloom.faces.eyes import EyeReader
 from faceloom.faces.face import Mesh
-from faceloom.faces.find import FullRangeDetector, MeshLandmarker
 from faceloom.faces.mask import mesh_mask
-from faceloom.faces.track import FaceTracker
 from faceloom.image import RGB
 from faceloom.video import find_clips, read_frames
 
 _JUDGED_A_CLIP = 8
 _HULL_MARGIN = 1.15
 """The face's surroundings start outside the hull grown by this."""
-
-
-@dataclass(frozen=True)
-class ClipFaces:
-    """The largest face of every frame of a clip, None where there is none."""
-
-    frames: list[RGB]
-    meshes: list[Mesh | None]
-    eyes: NDArray[np.float32]
-    """Eye opening of each frame (`EyeReader`); nan where there is no face."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +49,6 @@ class SwapScores:
     frames: int
     frames_missed: int
     """Frames in which the footage shows a face and the swap does not."""
-
-
-def read_clip_faces(path: Path) -> ClipFaces:
-    """Track the largest face through a clip held in memory."""
-    tracker, reader = FaceTracker(FullRangeDetector(), MeshLandmarker()), EyeReader()
-    frames, meshes, eyes = [], [], []
-    for frame in read_frames(path):
-        frames.append(frame.rgb)
-        found = tracker.update(frame.rgb)
-        mesh = found[0].face.mesh_4683 if found else None
-        meshes.append(mesh)
-        eyes.append(reader(frame.rgb, mesh) if mesh is not None else np.nan)
-    return ClipFaces(frames, meshes, np.array(eyes, np.float32))
 
 
 def judge_pictures(judge: DlibJudge, clip: ClipFaces, count: int = _JUDGED_A_CLIP) -> list[

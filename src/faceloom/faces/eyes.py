@@ -1,4 +1,4 @@
-"""How far the eyes are open, from the eyes' own network.
+"""How far the eyes are open and where they look, from the eyes' own network.
 
 The 468-point mesh knows where the eyes are, but its lids hardly move: on the benchmark clips they
 stand 0.094 of the eye span apart in a shut eye and 0.095 in a wide open one (docs/decisions/0011).
@@ -9,6 +9,7 @@ An instance belongs to one thread.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,18 @@ _RIGHT_EYE, _LEFT_EYE = (33, 133), (263, 362)
 # Rows of the network's 71 points: corners, and the middles of both lids from the outer side on.
 _CORNERS = (0, 8)
 _LOWER, _UPPER = slice(2, 7), slice(10, 15)
+_EYEBALL_RADIUS = 0.42
+"""Over the eye's width from corner to corner: 12 of 29 mm."""
+
+
+@dataclass(frozen=True)
+class EyesSeen:
+    """What both eyes do, their mean. Gaze is in the head's frame, read off the iris's place between
+    the corners: yaw > 0 to the picture's right, pitch > 0 upwards, degrees."""
+
+    opening: float
+    gaze_yaw_deg: float
+    gaze_pitch_deg: float
 
 
 class EyeReader:
@@ -43,9 +56,19 @@ class EyeReader:
     def contours(self, rgb: RGB, mesh_4683: Mesh) -> list[NDArray[np.float32]]:
         """The 16 contour points of the person's right and left eye, (16, 2), picture pixels: the
         lower lid from the outer to the inner corner, then the upper lid without the corners."""
-        return [self._look(rgb, mesh_4683, *corners) for corners in (_RIGHT_EYE, _LEFT_EYE)]
+        return [self._look(rgb, mesh_4683, *corners)[0] for corners in (_RIGHT_EYE, _LEFT_EYE)]
 
-    def _look(self, rgb: RGB, mesh_4683: Mesh, outer: int, inner: int) -> NDArray[np.float32]:
+    def look(self, rgb: RGB, mesh_4683: Mesh) -> EyesSeen:
+        """Opening and gaze of both eyes; `EyeReader` called gives the opening alone."""
+        eyes = [self._look(rgb, mesh_4683, *corners) for corners in (_RIGHT_EYE, _LEFT_EYE)]
+        opening = float(np.mean([_opening(contour) for contour, _ in eyes]))
+        yaw, pitch = np.mean([_gaze_deg(contour, iris) for contour, iris in eyes], axis=0).tolist()
+        return EyesSeen(opening, yaw, pitch)
+
+    def _look(
+        self, rgb: RGB, mesh_4683: Mesh, outer: int, inner: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The contour (16, 2) and the iris's centre (2,), picture pixels."""
         # The network knows eyes with the outer corner on the left; the other one is mirrored.
         mirrored = outer == _LEFT_EYE[0]
         ends = mesh_4683[[inner, outer] if mirrored else [outer, inner], :2].astype(np.float64)
@@ -56,14 +79,28 @@ class EyeReader:
         to_net = turn.then(Similarity(1.0, 0.0, float(shift[0]), float(shift[1])))
         view = warp(rgb, to_net, (_NET_PX, _NET_PX), "area")
         view = view[:, ::-1] if mirrored else view
-        contour, _iris = self._net(np.multiply(view, np.float32(1 / 255))[None])
-        points = contour.reshape(-1, 3)[:16, :2]
+        contour, iris = self._net(np.multiply(view, np.float32(1 / 255))[None])
+        points = np.concatenate([contour.reshape(-1, 3)[:16, :2], iris.reshape(-1, 3)[:1, :2]])
         if mirrored:
             points = np.column_stack([_NET_PX - 1 - points[:, 0], points[:, 1]])
-        return to_net.inverse().apply(points).astype(np.float32)
+        in_picture = to_net.inverse().apply(points).astype(np.float32)
+        return in_picture[:16], in_picture[16]
 
 
 def _opening(contour_162: NDArray[np.float32]) -> float:
     gaps = np.linalg.norm(contour_162[_UPPER] - contour_162[_LOWER], axis=1)
     first, last = contour_162[list(_CORNERS)]
     return float(gaps.mean() / max(1e-6, float(np.linalg.norm(first - last))))
+
+
+def _gaze_deg(contour_162: NDArray[np.float32], iris_2: NDArray[np.float32]) -> tuple[float, float]:
+    """Yaw and pitch of one eye, from the iris's offset from the corners' middle."""
+    first, last = contour_162[list(_CORNERS)].astype(np.float64)
+    # Along the eye, to the picture's right, whichever corner lies there.
+    across = last - first if last[0] >= first[0] else first - last
+    radius = _EYEBALL_RADIUS * max(1e-6, float(np.linalg.norm(across)))
+    along = across / max(1e-6, float(np.linalg.norm(across)))
+    offset = iris_2 - (first + last) / 2
+    right, up = offset @ along, -(offset @ np.array([-along[1], along[0]]))
+    yaw, pitch = np.rad2deg(np.arcsin(np.clip([right / radius, up / radius], -1, 1))).tolist()
+    return yaw, pitch

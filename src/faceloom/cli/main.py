@@ -7,17 +7,16 @@ on).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from faceloom import __version__
+from faceloom.cli.bench import bench_app
+from faceloom.cli.progress import progress_lines
+from faceloom.cli.synth import synth_app
 from faceloom.errors import UserError
 
 if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
@@ -30,8 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Weave one person's face into another's footage.",
 )
-console = Console(stderr=True)
-
+app.add_typer(bench_app, name="bench")
+app.add_typer(synth_app, name="synth")
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 ConsentOption = Annotated[
     str | None,
@@ -103,7 +102,7 @@ def swap(
         convert=_convert_options("b", colour, kind, detector, codec, crf, codec_option, False),
         work=work,
     )
-    with _progress() as show:
+    with progress_lines() as show:
         report = run_swap(into, face, output, options, show)
     run = report.train.run
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
@@ -133,7 +132,7 @@ def extract_command(
         size_px=crop_px, detector=detector, like=like, list_people=people, max_frames=max_frames
     )
     line = "" if people else _consent(consent)
-    with _progress() as show:
+    with progress_lines() as show:
         report = extract(source, output, options, line, lambda status: show("extract", status))
     dropped = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
     _say("face set", report.path, f"{report.faces} faces of {report.frames} frames")
@@ -157,7 +156,7 @@ def train(
     from faceloom.train.fit import fit_pair
 
     config = _train_config(preset, size_px, minutes, steps, settings)
-    with _progress() as show:
+    with progress_lines() as show:
         report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
     _say("run", report.run, f"{report.step} steps, {report.elapsed_s / 60:.1f} min")
     _say("preview", report.preview, "")
@@ -181,7 +180,7 @@ def convert(
     from faceloom.experiment import convert_with_run
 
     options = _convert_options(to, colour, kind, detector, codec, crf, codec_option, anyone)
-    with _progress() as show:
+    with progress_lines() as show:
         report = convert_with_run(
             footage, run, output, options, lambda status: show("convert", status)
         )
@@ -204,6 +203,28 @@ def preview(run: Annotated[Path, typer.Argument(help="The run.")]) -> None:
     from faceloom.train.fit import preview_run
 
     _say("preview", preview_run(run), "")
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")
+    ] = Path("demo"),
+    minutes: Annotated[float, typer.Option(help="Train for this long.")] = 10.0,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+) -> None:
+    """Show the whole system on two people who do not exist: render, train, swap, score."""
+    from faceloom.demo import run_demo
+
+    if minutes <= 0:
+        raise UserError(f"--minutes {minutes}: must be more than 0")
+    with progress_lines() as show:
+        report = run_demo(output, minutes, show)
+    scores = report.scores["result"]
+    _say("result", report.result, f"gain {scores.gain:.2f} of 1, see the page")
+    _say("page", report.page, "")
+    if open_page:
+        typer.launch(str(report.page.resolve()))
 
 
 def _version(value: bool) -> None:
@@ -294,66 +315,3 @@ def _convert_options(
         crf=crf,
         codec_options={key: value for key, _, value in pairs},
     )
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, Any], None]]:
-    """A progress line a stage, on stderr; plain lines now and then where it is no terminal."""
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[detail]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
-        plain = _PlainProgress()
-
-        def show(stage: str, status: Any) -> None:
-            share, detail = _share(status), _detail(status)
-            if not console.is_terminal:
-                plain.show(stage, share, detail)
-                return
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=1.0, detail="")
-            progress.update(tasks[stage], completed=share or 0.0, detail=detail)
-
-        yield show
-
-
-class _PlainProgress:
-    """One line a stage every quarter of a minute, for logs."""
-
-    _EVERY_S = 15.0
-
-    def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-
-    def show(self, stage: str, share: float | None, detail: str) -> None:
-        import time
-
-        now = time.monotonic()
-        if now - self._last.get(stage, -1e9) < self._EVERY_S:
-            return
-        self._last[stage] = now
-        percent = f"{100 * share:.0f}%" if share is not None else "?"
-        typer.echo(f"{stage}: {percent} {detail}", err=True)
-
-
-def _share(status: Any) -> float | None:
-    if hasattr(status, "progress"):
-        return float(status.progress)
-    return min(1.0, status.frames / status.total_frames) if status.total_frames else None
-
-
-def _detail(status: Any) -> str:
-    if hasattr(status, "faces_per_s"):
-        loss = sum(status.losses.values())
-        parts = [f"step {status.step}", f"{status.faces_per_s:.0f} faces/s", f"loss {loss:.3f}"]
-        if status.remaining_s is not None:
-            parts.append(f"{status.remaining_s / 60:.1f} min left")
-        if status.identity is not None:
-            parts.append(f"identity {status.identity:.2f}")
-        return ", ".join(parts)
-    return f"{status.frames} frames, {status.faces} faces, {status.frames_per_s:.0f} frames/s"

@@ -1,0 +1,235 @@
+"""The demo: two people who do not exist, from rendering to a scored swap, as one page.
+
+    FOLDER/pair/                    footage, material of the face, the exact answer
+    FOLDER/result/.../              face sets, run, converted frames; the warp's beside
+    FOLDER/clips/*.mp4              what the page plays
+    FOLDER/index.html               the page, whole in itself: it asks the network for nothing
+
+Every stage leaves what it made and is not done twice, so a demo that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from faceloom import __version__, bench
+from faceloom.bench import Made, PairSpec, Report, teller
+from faceloom.evaluate.keyed_pair import KeyedPair
+from faceloom.evaluate.keyscores import BenchStatus, KeyScores
+from faceloom.evaluate.score_lines import SCORE_LINES, best_column
+from faceloom.files import read_json, write_bytes, write_json
+from faceloom.image import encode_image, read_image
+from faceloom.video import Frame, VideoWriter, probe, read_frames, read_metadata
+
+DEMO_PAIR = PairSpec("pair", into=7, face=22, seed=1, seconds=11.0)
+DEMO_MINUTES = 10.0
+_CRF = 20
+_PREVIEW_QUALITY = 88
+_TEXT_COLOUR, _LINE_COLOUR = "#010203", "#040506"
+"""Stand-ins in the drawn curve, replaced by the page's own colours, light or dark."""
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demo left."""
+
+    page: Path
+    result: Path
+    scores: dict[str, KeyScores]
+
+
+def run_demo(
+    folder: Path,
+    minutes: float = DEMO_MINUTES,
+    report: Report | None = None,
+    spec: PairSpec = DEMO_PAIR,
+) -> DemoReport:
+    """Render a pair, train the fast preset on it, convert, score, and write the page.
+
+    Raises UserError as the stages do.
+    """
+    pair = bench.prepare_pair(spec, folder, report)
+    methods = {
+        "result": bench.fast(minutes),
+        "warp": bench.warp,
+        "untouched": bench.untouched,
+        "key": bench.answer,
+    }
+    made: dict[str, Made] = {}
+    scores: dict[str, KeyScores] = {}
+    strip = folder / "strip.png"
+    for name, method in methods.items():
+        made[name] = method(pair, folder / name / pair.name, report)
+        scores[name] = bench.score_pair(
+            pair, made[name], name, folder, report, strip if name == "result" else None
+        )
+    clips = {
+        name: web_clip(pair, one.frames, folder / "clips" / f"{name}.mp4", teller(report, "clips"))
+        for name, one in made.items()
+    }
+    write_json(folder / "scores.json", {name: asdict(one) for name, one in scores.items()})
+    run = folder / "result" / pair.name / "run"
+    page = render_page(pair, clips, strip, run, scores)
+    write_bytes(folder / "index.html", page.encode())
+    return DemoReport(folder / "index.html", clips["result"], scores)
+
+
+def web_clip(
+    pair: KeyedPair, source: Path, output: Path, report: Callable[[Any], None] | None = None
+) -> Path:
+    """Frames as a clip that every browser plays, at the footage's times; made once."""
+    newest = max(file.stat().st_mtime for file in ([source, *source.glob("*")]))
+    if output.is_file() and output.stat().st_mtime >= newest:
+        return output
+    like = replace(probe(pair.footage), pixel_format="yuv420p")
+    metadata = read_metadata(source)
+    with VideoWriter(output, like, crf=_CRF, metadata=metadata) as writer:
+        for frame, shown in zip(read_frames(pair.footage), read_frames(source), strict=True):
+            writer.write(Frame.from_rgb(shown.rgb, frame))
+            if report is not None:
+                report(BenchStatus((frame.index + 1) / pair.frames, output.name))
+    return output
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+_CLIP_WORDS = {
+    "untouched": ("footage", "The first person, as rendered: what is given."),
+    "result": ("result", "The second person's face, put in by the network just trained."),
+    "key": ("exact answer", "The second person's face, put in by the renderer: hidden until now."),
+    "warp": ("landmark warp", "The best that needs no training: a fitting picture, bent to fit."),
+}
+_COLUMN_WORDS = {
+    "result": "result",
+    "warp": "landmark warp",
+    "untouched": "untouched footage",
+    "key": "exact answer",
+}
+
+
+def render_page(
+    pair: KeyedPair, clips: dict[str, Path], strip: Path, run: Path, scores: dict[str, KeyScores]
+) -> str:
+    """The page as HTML, with everything it shows inside."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string((files("faceloom.assets") / "demo.html.j2").read_text())
+    columns = {name: asdict(scores[name]) for name in _COLUMN_WORDS}
+    entries = read_log(run)
+    traits = read_json(pair.path / "pair.json")
+    return template.render(
+        version=__version__,
+        people=(traits.get("into"), traits.get("face")),
+        seconds=pair.frames / pair.rate,
+        frames=pair.frames,
+        minutes=entries[-1]["elapsed_s"] / 60 if entries else 0.0,
+        steps=entries[-1]["step"] if entries else 0,
+        gain=round(scores["result"].gain, 2),
+        warp_gain=round(scores["warp"].gain, 2),
+        clips=[
+            {"title": title, "words": words, "data": _data_uri(clips[name], "video/mp4")}
+            for name, (title, words) in _CLIP_WORDS.items()
+        ],
+        rate=pair.rate,
+        strip=_data_uri(strip, "image/png"),
+        curve=Markup(training_curve(entries)),  # noqa: S704 - drawn here, from numbers alone.
+        preview=_jpeg_uri(run / "preview.png"),
+        columns=list(_COLUMN_WORDS.values()),
+        rows=_rows(columns),
+        judged=scores["key"].identity_margin is not None,
+        nearer_tone=scores["result"].nearer_tone,
+    )
+
+
+def _rows(columns: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table's rows: every figure as text, the best of all but the answer marked."""
+    rivals = {name: scores for name, scores in columns.items() if name != "key"}
+    rows = []
+    for line in SCORE_LINES:
+        best = best_column(line, rivals)
+        cells = [
+            {"text": line.text(scores[line.name]), "best": name == best}
+            for name, scores in columns.items()
+        ]
+        rows.append(
+            {"title": line.title, "better": line.better, "cells": cells, "words": line.meaning}
+        )
+    return rows
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The entries of a run's log; a line cut short by a kill is left out."""
+    entries = []
+    for text in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(text))
+        except json.JSONDecodeError:
+            continue
+    return entries
+
+
+def training_curve(entries: list[dict[str, Any]]) -> str:
+    """Loss and identity over the training's minutes as an SVG element in the page's colours."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "faceloom",
+        "text.color": _TEXT_COLOUR,
+        "axes.labelcolor": _TEXT_COLOUR,
+        "xtick.color": _TEXT_COLOUR,
+        "ytick.color": _TEXT_COLOUR,
+        "axes.edgecolor": _LINE_COLOUR,
+        "font.size": 11,
+        "font.family": "sans-serif",
+    }
+    minutes = [entry["elapsed_s"] / 60 for entry in entries]
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+        figure.patch.set_alpha(0)
+        panels = figure.subplots(1, 2)
+        for panel, label, values in (
+            (panels[0], "reconstruction error", _series(entries, "l1")),
+            (panels[1], "identity of swapped faces", [entry["identity"] for entry in entries]),
+        ):
+            known = [(x, y) for x, y in zip(minutes, values, strict=True) if y is not None]
+            panel.plot([x for x, _ in known], [y for _, y in known], color="#2f7ed8", linewidth=1.8)
+            panel.set(xlabel="minutes of training", title=label)
+            panel.patch.set_alpha(0)
+            panel.spines[["top", "right"]].set_visible(False)
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    svg = drawn.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    words = (
+        "Two curves over the minutes of training: the reconstruction error falls, the likeness of"
+    )
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{words} swapped faces rises."', 1)
+    return svg.replace(_TEXT_COLOUR, "currentColor").replace(_LINE_COLOUR, "currentColor")
+
+
+def _series(entries: list[dict[str, Any]], name: str) -> list[float | None]:
+    return [entry["losses"].get(name) for entry in entries]
+
+
+def _data_uri(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _jpeg_uri(png: Path) -> str:
+    data = encode_image(read_image(png), ".jpg", _PREVIEW_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,302 @@
+"""From what a pixel shows to its light: albedo, diffuse light, reflection and label, a pixel each.
+
+Skin takes a diffuse light that wraps round (more in red: the cheap half of subsurface scattering;
+the blur that is the other half comes later), and two specular lobes; eyes are a limbus-rimmed iris
+under a clear cornea; hair follows Kajiya & Kay 1989 with a shifted second lobe (Marschner 2003).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from faceloom.synth.kernels.light import radiance, shadow
+from faceloom.synth.kernels.noise import value_noise
+
+SKIN, EYE, UPPER_TEETH, LOWER_TEETH, TONGUE, SOLID, FRAME, CLOTH = range(8)
+"""Materials of triangles; cloth is skin below the collar."""
+LABEL_BACKGROUND, LABEL_FACE, LABEL_EYE, LABEL_MOUTH = 0, 1, 3, 5
+LABEL_SKIN, LABEL_CLOTH, LABEL_GLASSES, LABEL_OCCLUDER, LABEL_HAIR = 7, 8, 10, 11, 6
+
+
+@njit(inline="always")
+def _ramp(low, high, value):
+    t = min(1.0, max(0.0, (value - low) / (high - low)))
+    return t * t * (3 - 2 * t)
+
+
+@njit(cache=True, nogil=True)
+def _look_up(chart, u, v, out):
+    """Bilinear value of a map (H, W, C) at u, v in [0, 1]."""
+    height, width, channels = chart.shape
+    x, y = u * width - 0.5, v * height - 0.5
+    x0, y0 = int(np.floor(x)), int(np.floor(y))
+    fx, fy = x - x0, y - y0
+    left, right = min(max(x0, 0), width - 1), min(max(x0 + 1, 0), width - 1)
+    top, bottom = min(max(y0, 0), height - 1), min(max(y0 + 1, 0), height - 1)
+    for c in range(channels):
+        upper = chart[top, left, c] * (1 - fx) + chart[top, right, c] * fx
+        lower = chart[bottom, left, c] * (1 - fx) + chart[bottom, right, c] * fx
+        out[c] = upper * (1 - fy) + lower * fy
+
+
+@njit(cache=True, nogil=True)
+def _eye_albedo(rest, eye, seed, out):
+    """Sclera with veins, iris with fibres and limbus, pupil; `rest` is in the eyeball's frame."""
+    length = np.sqrt(rest[0] ** 2 + rest[1] ** 2 + rest[2] ** 2) + 1e-9
+    x, y, z = rest[0] / length, rest[1] / length, rest[2] / length
+    off_axis = np.sqrt(x * x + y * y) if z > 0 else 2.0
+    iris, pupil, redness = eye[6], eye[7], eye[8]
+    angle = np.arctan2(y, x)
+    cos_a, sin_a = np.cos(angle), np.sin(angle)
+    coarse = value_noise(cos_a * 6 + 7, sin_a * 6, off_axis * 5, seed)
+    fine = value_noise(cos_a * 19, sin_a * 19, off_axis * 8, seed + 9)
+    veins = max(0.0, value_noise(x * 14, y * 14, z * 14, seed + 3))
+    veins *= min(1.0, max(0.0, (off_axis - 0.55) * 2)) * (0.4 + redness)
+    rim = max(0.0, off_axis - 0.6)
+    out[0] = 0.74 * (1 - 0.05 * veins - 0.12 * rim)
+    out[1] = 0.68 * (1 - 0.28 * veins - (0.25 + 0.3 * redness) * rim)
+    out[2] = 0.65 * (1 - 0.28 * veins - (0.28 + 0.3 * redness) * rim)
+    in_iris = 1 - _ramp(iris - 0.03, iris + 0.025, off_axis)
+    if in_iris <= 0:
+        return
+    depth = off_axis / iris
+    fibres = 0.85 + 0.30 * coarse + 0.22 * fine
+    limbus = 1 - 0.75 * min(1.0, max(0.0, (depth - 0.74) / 0.26)) ** 1.6
+    collarette = 1 - _ramp(pupil / iris, pupil / iris + 0.32, depth)
+    dark = _ramp(pupil - 0.02, pupil + 0.02, off_axis)
+    for c in range(3):
+        colour = (eye[3 + c] * (1 - collarette) + eye[c] * collarette) * max(0.2, fibres) * limbus
+        colour = colour * dark + 0.004 * (1 - dark)
+        out[c] = out[c] * (1 - in_iris) + colour * in_iris
+
+
+@njit(cache=True, nogil=True)
+def _tooth_albedo(rest, teeth, upper, out):
+    """Teeth side by side, narrower towards the back, with gums where they leave the jaw."""
+    along = np.arctan2(rest[0], rest[2] - 0.95) * 6.3
+    gap = abs(along - np.floor(along) - 0.5) * 2
+    shade = 1 - 0.35 * _ramp(0.80, 1.0, gap)
+    gum_line = 6.738 + 0.012 * (1 - gap) if upper else 6.542 - 0.012 * (1 - gap)
+    gum = _ramp(0.0, 0.02, rest[1] - gum_line if upper else gum_line - rest[1])
+    edge = _ramp(0.0, 0.05, 6.66 - rest[1] if upper else rest[1] - 6.60)
+    back = 1 - 0.55 * min(1.0, abs(rest[0]) / 0.33) ** 2
+    for c in range(3):
+        colour = teeth[c] * shade * back * (1 - 0.06 * edge * c)
+        pink = (0.40, 0.15, 0.14)[c]
+        out[c] = colour * (1 - gum) + pink * back * gum
+
+
+@njit(cache=True, nogil=True)
+def _cloth_albedo(rest, cloth, out):
+    """Two woven colours with a fine grain."""
+    wave = 0.5 + 0.5 * np.sin(rest[1] * cloth[6] + rest[0] * cloth[7])
+    second = 1.0 if wave > cloth[8] else 0.0
+    grain = 0.90 + 0.12 * value_noise(rest[0] * 45, rest[1] * 45, rest[2] * 45, 2)
+    for c in range(3):
+        out[c] = (cloth[c] * (1 - second) + cloth[3 + c] * second) * grain
+
+
+@njit(cache=True, nogil=True)
+def _normalise(v):
+    length = np.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2) + 1e-9
+    for c in range(3):
+        v[c] /= length
+
+
+@njit(inline="always")
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True, nogil=True)
+def _key_share(place, shadow_map, projection, bias, step):
+    """How much of the key light reaches a place."""
+    x = _dot(projection[0], place) + projection[0, 3]
+    y = _dot(projection[1], place) + projection[1, 3]
+    return shadow(shadow_map, x, y, _dot(projection[2], place) + projection[2, 3], bias, step)
+
+
+@njit(cache=True, nogil=True)
+def _material(material, rest, uv, neck, skin, chart, bump, eye, teeth, cloth, solid, seed, out):
+    """Albedo (out[0:3]), specular strength (3), gloss (4), wraps (5:8), bump gradient (8:11);
+    gives the material, in which skin below the collar has become cloth."""
+    out[8] = out[9] = out[10] = 0.0
+    out[5] = out[6] = out[7] = 0.0
+    if material == SKIN and neck < 0 and rest[1] < 6.6:
+        _cloth_albedo(rest, cloth, out)
+        if neck > -0.045:  # The hem.
+            for c in range(3):
+                out[c] *= 0.75
+        out[3], out[4] = 0.0, 1.0
+        return CLOTH
+    if material == SKIN:
+        if uv[0] >= 0:
+            values = np.empty(4)
+            _look_up(bump, uv[0], uv[1], values)
+            out[8], out[9], out[10] = values[0], values[1], values[2]
+            _look_up(chart, uv[0], uv[1], out)
+        else:
+            out[0], out[1], out[2], out[3] = skin[0], skin[1], skin[2], 0.3
+        out[4] = 20.0
+        out[5], out[6], out[7] = 0.22, 0.10, 0.07
+    elif material == EYE:
+        _eye_albedo(rest, eye, seed, out)
+        out[3], out[4] = 1.0, 600.0
+        out[5], out[6], out[7] = 0.10, 0.06, 0.06
+    elif material in (UPPER_TEETH, LOWER_TEETH):
+        _tooth_albedo(rest, teeth, material == UPPER_TEETH, out)
+        out[3], out[4] = 0.7, 90.0
+        out[5], out[6], out[7] = 0.30, 0.22, 0.20
+    elif material == TONGUE:
+        grain = 1 + 0.12 * value_noise(rest[0] * 60, rest[1] * 60, rest[2] * 60, 11)
+        out[0], out[1], out[2] = 0.36 * grain, 0.13 * grain, 0.12 * grain
+        out[3], out[4] = 0.35, 30.0
+        out[5] = 0.20
+    else:
+        out[0], out[1], out[2] = solid[0], solid[1], solid[2]
+        out[3], out[4] = solid[3], 10 + 200 * solid[3]
+        if material == SOLID:
+            out[5], out[6], out[7] = 0.15, 0.07, 0.05
+    return material
+
+
+@njit(cache=True, nogil=True)
+def _label(material, face):
+    if material == SKIN:
+        return LABEL_FACE if face > 0.3 else LABEL_SKIN
+    if material == EYE:
+        return LABEL_EYE
+    if material in (UPPER_TEETH, LOWER_TEETH, TONGUE):
+        return LABEL_MOUTH
+    if material == CLOTH:
+        return LABEL_CLOTH
+    return LABEL_GLASSES if material == FRAME else LABEL_OCCLUDER
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def shade_triangles(
+    index, weights, triangles, materials, solids, points, normals, rest, uv, neck, face, sky, open_,
+    rotation, viewer, chart, bump, skin, eye, teeth, cloth, oil, seed,
+    shadow_map, projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
+    lamp_colours, lamp_sharpness, albedo, diffuse, specular, labels,
+):  # fmt: skip
+    """Fill the outputs (H, W, ...) where a triangle is seen."""
+    height, width = index.shape
+    for y in prange(height):
+        out, light, mirror = np.zeros(12), np.zeros(3), np.zeros(3)
+        place, normal, rest_place = np.zeros(3), np.zeros(3), np.zeros(3)
+        view, half, at = np.zeros(3), np.zeros(3), np.zeros(2)
+        for x in range(width):
+            t = index[y, x]
+            if t < 0 or t >= triangles.shape[0]:
+                continue
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            w1, w2 = weights[y, x, 0], weights[y, x, 1]
+            w0 = 1 - w1 - w2
+            for c in range(3):
+                place[c] = w0 * points[i, c] + w1 * points[j, c] + w2 * points[k, c]
+                normal[c] = w0 * normals[i, c] + w1 * normals[j, c] + w2 * normals[k, c]
+                rest_place[c] = w0 * rest[i, c] + w1 * rest[j, c] + w2 * rest[k, c]
+            for c in range(2):
+                at[c] = w0 * uv[i, c] + w1 * uv[j, c] + w2 * uv[k, c]
+                if uv[i, c] < 0:
+                    at[0] = -1.0
+            openness = w0 * open_[i] + w1 * open_[j] + w2 * open_[k]
+            material = _material(
+                materials[t], rest_place, at, w0 * neck[i] + w1 * neck[j] + w2 * neck[k], skin,
+                chart, bump, eye, teeth, cloth, solids[t], seed, out,
+            )  # fmt: skip
+            labels[y, x] = _label(material, w0 * face[i] + w1 * face[j] + w2 * face[k])
+            for c in range(3):  # The bump's gradient, turned with the head.
+                normal[c] -= (
+                    rotation[c, 0] * out[8] + rotation[c, 1] * out[9] + rotation[c, 2] * out[10]
+                )
+                view[c] = viewer[c] - place[c]
+            _normalise(normal)
+            _normalise(view)
+            facing = _dot(normal, view)
+            if facing < 0 and material >= SOLID:
+                for c in range(3):
+                    normal[c] = -normal[c]
+                facing = -facing
+            to_key = _dot(normal, key_direction)
+            bias = 0.025 + 0.02 * (1 - max(0.0, to_key))
+            lit = _key_share(place, shadow_map, projection, bias, shadow_step)
+            lit *= min(1.0, 0.25 + 1.1 * openness)
+            if UPPER_TEETH <= material <= TONGUE:
+                lit = max(lit, 0.2)
+            for c in range(3):
+                wrap = out[5 + c]
+                key = max(0.0, (to_key + wrap) / (1 + wrap)) * lit
+                ambient = w0 * sky[i, c] + w1 * sky[j, c] + w2 * sky[k, c]
+                albedo[y, x, c] = out[c]
+                diffuse[y, x, c] = key * key_colour[c] + ambient
+            if out[3] <= 0:
+                continue
+            occlusion = min(1.0, 1.3 * openness) ** 2
+            fresnel = 0.03 + 0.97 * (1 - max(facing, 0.02)) ** 5 * (
+                0.40 if material == SKIN else 0.6
+            )
+            for c in range(3):
+                mirror[c] = 2 * facing * normal[c] - view[c]
+                half[c] = view[c] + key_direction[c]
+            rough = 0.16 if material == SKIN else 0.002 if material == EYE else 0.05
+            radiance(mirror, tones, lamp_directions, lamp_colours, lamp_sharpness, rough, light)
+            _normalise(half)
+            highlight = max(0.0, _dot(normal, half))
+            schlick = 0.03 + 0.97 * (1 - max(0.0, _dot(view, half))) ** 5
+            gloss, strength = out[4], out[3]
+            lobe = (gloss + 2) / 8 * highlight**gloss
+            if material == SKIN:
+                lobe = 0.68 * lobe + 0.32 * (90 + 2) / 8 * highlight**90
+                strength *= oil
+            elif material == EYE:
+                lobe = min(lobe, 40.0)
+            lobe = lobe * schlick * lit * to_key if to_key > 0 else 0.0
+            for c in range(3):
+                specular[y, x, c] = strength * (
+                    fresnel * light[c] * occlusion + lobe * key_colour[c]
+                )
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def shade_strands(
+    index, weights, first, points, colours, variation, strand_labels, sky, viewer, shadow_map,
+    projection, shadow_step, key_direction, key_colour, albedo, diffuse, specular, labels,
+):  # fmt: skip
+    """The same where a strand is seen; `sky` (N, 3) is the ambient light of each strand."""
+    height, width = index.shape
+    joints = points.shape[1]
+    for y in prange(height):
+        place, along, view = np.zeros(3), np.zeros(3), np.zeros(3)
+        for x in range(width):
+            s = index[y, x] - first
+            if index[y, x] < first or s >= points.shape[0]:
+                continue
+            share = weights[y, x, 0]
+            k = min(int(share * (joints - 1)), joints - 2)
+            f = share * (joints - 1) - k
+            for c in range(3):
+                place[c] = points[s, k, c] * (1 - f) + points[s, k + 1, c] * f
+                along[c] = points[s, k + 1, c] - points[s, k, c]
+                view[c] = viewer[c] - place[c]
+            _normalise(along)
+            _normalise(view)
+            lit = _key_share(place, shadow_map, projection, 0.07, shadow_step)
+            to_key, to_view = _dot(along, key_direction), _dot(along, view)
+            sin_key = np.sqrt(max(0.0, 1 - to_key * to_key))
+            sin_view = np.sqrt(max(0.0, 1 - to_view * to_view))
+            hair = strand_labels[s] == LABEL_HAIR
+            tone = (0.78 + 0.44 * variation[s]) * (0.72 + 0.42 * share if hair else 1.0)
+            aligned = sin_key * sin_view - to_key * to_view
+            shifted = max(0.0, aligned - 0.12 * to_view)
+            first_lobe, second_lobe = max(0.0, aligned) ** 40, shifted**9
+            depth = 0.40 + 0.60 * share if hair else 1.0
+            for c in range(3):
+                albedo[y, x, c] = colours[s, c] * tone
+                diffuse[y, x, c] = 0.55 * sin_key * lit * key_colour[c] + sky[s, c] * depth
+                if hair:
+                    gleam = 0.045 * first_lobe + 0.30 * second_lobe * colours[s, c]
+                    specular[y, x, c] = key_colour[c] * gleam * lit
+            labels[y, x] = strand_labels[s]

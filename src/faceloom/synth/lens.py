@@ -1,0 +1,69 @@
+"""From linear light to bytes: motion blur, the lens, white balance, a film-like curve, noise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from faceloom.image import RGB
+from faceloom.synth.scene import Floats, Floats32, Sensor
+
+_BLUR_TAPS = 9
+
+
+def pixel_motion(index_HW: NDArray[np.int32], moves_N2: Floats, supersampling: int) -> Floats32:
+    """Mean movement (H, W, 2) of what each pixel shows; `moves_N2` is that of everything drawn,
+    by index."""
+    moves = np.concatenate([moves_N2, np.zeros((1, 2))]).astype(np.float32)
+    moved = moves[index_HW]  # -1, where nothing is, takes the last: none.
+    size = (index_HW.shape[1] // supersampling, index_HW.shape[0] // supersampling)
+    return np.asarray(cv2.resize(moved, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def blur_of_motion(image: Floats32, motion_HW2: Floats32, shutter: float) -> Floats32:
+    """Average an image (H, W[, C]) along each pixel's movement while the shutter is open."""
+    if float(np.abs(motion_HW2).max()) * shutter < 0.3:
+        return image
+    # What moves also smears over what stands beside it.
+    smooth = cv2.GaussianBlur(motion_HW2, (0, 0), 1.0 + 0.5 * float(np.abs(motion_HW2).max()))
+    motion = np.where(np.abs(motion_HW2).sum(-1, keepdims=True) > 1e-3, motion_HW2, smooth)
+    height, width = image.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    total = np.zeros_like(image)
+    for share in np.linspace(-0.5, 0.5, _BLUR_TAPS, dtype=np.float32) * np.float32(shutter):
+        total += cv2.remap(
+            image, x - share * motion[..., 0], y - share * motion[..., 1], cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+    return np.asarray(total / _BLUR_TAPS, np.float32)
+
+
+def develop(linear_HWC: Floats32, sensor: Sensor, seed: int) -> RGB:
+    """Linear RGB to a picture; the same seed gives the same noise."""
+    linear = linear_HWC
+    if sensor.softness_px > 0:
+        linear = np.asarray(cv2.GaussianBlur(linear, (0, 0), sensor.softness_px), np.float32)
+    linear = np.maximum(linear * np.asarray(sensor.gains, np.float32), 0)
+    coded = _coded(np.ascontiguousarray(linear))
+    noise = np.random.default_rng(seed).standard_normal(coded.shape, np.float32)
+    # Grain shows most in the middle tones.
+    grain = sensor.noise * (0.6 + 1.6 * coded * (1 - coded))
+    return np.round(np.clip(coded + grain * noise, 0, 1) * 255).astype(np.uint8)
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def _coded(linear_HWC):  # type: ignore[no-untyped-def]
+    """A soft shoulder (so that highlights do not clip), then the sRGB curve."""
+    out = np.empty_like(linear_HWC)
+    for y in prange(linear_HWC.shape[0]):
+        for x in range(linear_HWC.shape[1]):
+            for c in range(3):
+                value = linear_HWC[y, x, c]
+                value = min(1.0, 1.12 * value * (1 + 0.12 * value) / (1 + 0.42 * value))
+                if value < 0.0031308:
+                    out[y, x, c] = 12.92 * value
+                else:
+                    out[y, x, c] = 1.055 * value ** (1 / 2.4) - 0.055
+    return out

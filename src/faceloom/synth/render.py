@@ -1,0 +1,347 @@
+"""The renderer: a person and a shot to a picture, with everything known about each pixel.
+
+One pass draws triangles and strands into a supersampled buffer; shading fills albedo, diffuse light
+and reflection; the diffuse light of skin is blurred a little, as light that enters skin leaves it
+beside (d'Eon & Luebke 2007, in screen space after Jimenez et al. 2009); then the lens and sensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.synth.assets import Head, load_head
+from faceloom.synth.glasses import glasses_mesh, lens_glare
+from faceloom.synth.kernels import shade
+from faceloom.synth.kernels.raster import Target, draw_strands, draw_triangles
+from faceloom.synth.lens import blur_of_motion, develop, pixel_motion
+from faceloom.synth.lighting import Environment, shadow_map, sky_light
+from faceloom.synth.pose import Posed, eyeball, pose_person
+from faceloom.synth.scene import (
+    INNER_FACE,
+    Camera,
+    Floats,
+    Floats32,
+    Indices,
+    Label,
+    Person,
+    Rendered,
+    Shot,
+    Solid,
+)
+
+_SCATTER_DM = (0.009, 0.004, 0.0025)
+"""Standard deviation of the light's way through skin: red, green, blue."""
+_HAIR_DM = 0.011
+_ATTACHED_TOWARDS_VIEWER = 0.004
+_MATERIAL_OF_PART = {0: shade.SKIN, 3: shade.UPPER_TEETH, 4: shade.LOWER_TEETH, 5: shade.TONGUE}
+
+
+@dataclass(frozen=True, eq=False)
+class _Mesh:
+    """Everything made of triangles, in one list: head, left eye, right eye, glasses, solids."""
+
+    points_N3: Floats
+    normals_N3: Floats
+    rest_N3: Floats
+    uv_N2: Floats32
+    neck_N: Floats
+    """Height over the collar."""
+    face_N: Floats32
+    triangles_T3: Indices
+    materials_T: NDArray[np.int32]
+    solids_T4: Floats
+    """Albedo and gloss, of solids and frames."""
+
+
+@dataclass(frozen=True, eq=False)
+class _StrandSet:
+    """All strands, brought to one number of joints."""
+
+    points_NK3: Floats
+    width_N_dm: Floats32
+    colour_N3: Floats32
+    variation_N: Floats32
+    label_N: NDArray[np.uint8]
+    attached: int
+    """How many of them, from the first, grow on the face."""
+
+
+class Renderer:
+    """Renders square pictures of `size_px`; each pixel is `supersampling` squared samples."""
+
+    def __init__(self, size_px: int = 256, supersampling: int = 3) -> None:
+        self.size_px = size_px
+        self.supersampling = supersampling
+        self.head = load_head()
+
+    def render(self, person: Person, shot: Shot) -> Rendered:
+        """The same person and shot give the same bytes."""
+        posed = pose_person(self.head, person, shot.state)
+        mesh = self._mesh(person, posed, shot.solids)
+        strands = _strands(person, posed)
+        target, first_strand = self._draw(mesh, strands, shot.camera)
+        labels, albedo, diffuse, specular = self._shade(
+            person, shot, posed, mesh, strands, target, first_strand
+        )
+        linear = self._compose(shot, labels, albedo, diffuse, specular)
+        linear += lens_glare(
+            person, posed, shot, self.size_px, target.nearness_HW, self.supersampling
+        )
+        coverage = np.isin(labels, [int(label) for label in INNER_FACE]).astype(np.float32)
+        mask = cv2.resize(coverage, (self.size_px, self.size_px), interpolation=cv2.INTER_AREA)
+        if shot.sensor.shutter > 0 and shot.next_state is not None:
+            motion = self._motion(person, shot, mesh, strands, target)
+            linear = blur_of_motion(linear, motion, shot.sensor.shutter)
+            mask = blur_of_motion(np.asarray(mask, np.float32), motion, shot.sensor.shutter)
+        offset = self.supersampling // 2
+        step = slice(offset, None, self.supersampling)
+        with np.errstate(divide="ignore"):
+            depth = (1.0 / target.nearness_HW).astype(np.float32)
+        return Rendered(
+            develop(linear, shot.sensor, shot.seed),
+            np.clip(mask, 0, 1).astype(np.float32),
+            np.ascontiguousarray(labels[step, step]),
+            posed.vertices_V3,
+            depth,
+            posed.eye_centres_23[::-1].copy(),
+        )
+
+    # -- geometry ---------------------------------------------------------------------------------
+
+    def _mesh(self, person: Person, posed: Posed, solids: tuple[Solid, ...]) -> _Mesh:
+        head, ball = self.head, eyeball()
+        rows = head.render_vertex_R
+        points, normals = [posed.vertices_V3[rows]], [posed.normals_V3[rows]]
+        rest, triangles = [head.base_V3[rows]], [head.render_triangles_T3]
+        materials = [
+            np.array([_MATERIAL_OF_PART[int(p)] for p in range(6) if p in _MATERIAL_OF_PART])[
+                np.searchsorted(sorted(_MATERIAL_OF_PART), head.render_part_T)
+            ]
+        ]
+        looks = [np.zeros((len(head.render_triangles_T3), 4))]
+        count = len(rows)
+        for eye in range(2):
+            points.append(posed.eye_points_2E3[eye])
+            normals.append(posed.eye_normals_2E3[eye])
+            rest.append(ball.directions_E3)
+            triangles.append(ball.triangles_T3 + count)
+            materials.append(np.full(len(ball.triangles_T3), shade.EYE))
+            looks.append(np.zeros((len(ball.triangles_T3), 4)))
+            count += len(ball.directions_E3)
+        frame = glasses_mesh(self.head, person, posed)
+        for solid, material in [(s, shade.FRAME) for s in frame] + [
+            (s, shade.SOLID) for s in solids
+        ]:
+            points.append(solid.vertices_V3)
+            normals.append(_solid_normals(solid))
+            rest.append(solid.vertices_V3)
+            triangles.append(solid.triangles_T3 + count)
+            materials.append(np.full(len(solid.triangles_T3), material))
+            looks.append(np.tile([*solid.albedo, solid.gloss], (len(solid.triangles_T3), 1)))
+            count += len(solid.vertices_V3)
+        uv = np.full((count, 2), -1, np.float32)
+        uv[: len(rows)] = head.uv_R2
+        neck, face = np.ones(count), np.zeros(count, np.float32)
+        neck[: len(rows)] = head.collar_V[rows]
+        # The lips' inner side belongs to the face as much as their outer.
+        face[: len(rows)] = np.maximum(head.masks_R["face"], head.masks_R["inside-mouth"])
+        return _Mesh(
+            np.concatenate(points), np.concatenate(normals), np.concatenate(rest), uv, neck, face,
+            np.concatenate(triangles).astype(np.int32), np.concatenate(materials).astype(np.int32),
+            np.concatenate(looks),
+        )  # fmt: skip
+
+    def _draw(self, mesh: _Mesh, strands: _StrandSet, camera: Camera) -> tuple[Target, int]:
+        side = self.size_px * self.supersampling
+        target = Target.blank(side, side)
+        draw_triangles(_seen(camera, mesh.points_N3, side), mesh.triangles_T3, target, first=0)
+        first = len(mesh.triangles_T3)
+        widths = (strands.width_N_dm * self._px_a_dm(camera)).astype(np.float32)
+        seen = _seen(camera, strands.points_NK3, side)
+        grown = strands.attached
+        draw_strands(seen[:grown], widths[:grown], target, first, _ATTACHED_TOWARDS_VIEWER)
+        draw_strands(seen[grown:], widths[grown:], target, first + grown)
+        return target, first
+
+    def _px_a_dm(self, camera: Camera) -> float:
+        """Samples a decimetre at the face."""
+        distance = np.linalg.norm(np.subtract(camera.position_dm, (0.0, 7.2, 1.0)))
+        return float(camera.focal * self.size_px * self.supersampling / distance)
+
+    # -- light ------------------------------------------------------------------------------------
+
+    def _shade(
+        self, person: Person, shot: Shot, posed: Posed, mesh: _Mesh, strands: _StrandSet,
+        target: Target, first_strand: int,
+    ) -> tuple[NDArray[np.uint8], Floats32, Floats32, Floats32]:  # fmt: skip
+        environment = Environment.of(shot.light)
+        hair = posed.hair_NK3
+        shadows = shadow_map(
+            environment, shot.light.key_softness, mesh.points_N3, mesh.triangles_T3, hair, _HAIR_DM
+        )
+        tufts = hair[::6, ::2].reshape(-1, 3) if hair is not None else np.zeros((0, 3))
+        sky_N3, open_N = sky_light(
+            environment, mesh.points_N3, mesh.normals_N3, mesh.triangles_T3, tufts
+        )
+        self._occlude(person, shot, mesh, environment, sky_N3, open_N)
+        side = self.size_px * self.supersampling
+        albedo, diffuse, specular = (np.zeros((side, side, 3), np.float32) for _ in range(3))
+        labels = np.full((side, side), int(Label.BACKGROUND), np.uint8)
+        viewer = np.asarray(shot.camera.position_dm, np.float64)
+        lit = (shadows.depth_HW, shadows.projection_34, shadows.step, environment.key_direction,
+               environment.key_colour)  # fmt: skip
+        eyes, cloth = person.eyes, person.cloth
+        shade.shade_triangles(
+            target.index_HW, target.weights_HW2, mesh.triangles_T3, mesh.materials_T,
+            mesh.solids_T4, mesh.points_N3, mesh.normals_N3, mesh.rest_N3, mesh.uv_N2, mesh.neck_N,
+            mesh.face_N, sky_N3, open_N, posed.rotation_33, viewer, person.albedo_HW4,
+            person.bump_HW4, np.asarray(person.neck_skin),
+            np.array([*eyes.inner, *eyes.outer, eyes.iris_radius, eyes.pupil_radius, eyes.redness]),
+            np.asarray(person.teeth),
+            np.array([*cloth.colour, *cloth.second, cloth.wave_y, cloth.wave_x, cloth.share]),
+            float(person.oil), eyes.seed, *lit, environment.tones_33,
+            environment.lamp_directions_L3, environment.lamp_colours_L3,
+            environment.lamp_sharpness_L, albedo, diffuse, specular, labels,
+        )  # fmt: skip
+        shade.shade_strands(
+            target.index_HW, target.weights_HW2, first_strand, strands.points_NK3,
+            strands.colour_N3, strands.variation_N, strands.label_N,
+            self._strand_sky(person, environment, strands, sky_N3), viewer, *lit, albedo, diffuse,
+            specular, labels,
+        )  # fmt: skip
+        self._scatter(labels, diffuse, shot.camera)
+        return labels, albedo, diffuse, specular
+
+    def _occlude(
+        self, person: Person, shot: Shot, mesh: _Mesh, environment: Environment, sky_N3: Floats,
+        open_N: Floats,
+    ) -> None:  # fmt: skip
+        """Darken what the coarse sky map cannot see: creases, nostrils, the mouth. In place."""
+        fine = person.occlusion_R.astype(np.float64)
+        count = len(fine)
+        open_N[:count] *= fine
+        sky_N3[:count] *= (fine**0.65)[:, None]
+        mean = environment.towards(_AROUND, 0.15).mean(axis=0)
+        expression = shot.state.expression
+        smile = expression.get("mouthSmileLeft", 0.0)
+        opening = min(1.0, 0.35 + 1.2 * expression.get("jawOpen", 0.0) + 0.4 * smile)
+        in_mouth = np.unique(
+            mesh.triangles_T3[
+                (mesh.materials_T >= shade.UPPER_TEETH) & (mesh.materials_T <= shade.TONGUE)
+            ]
+        )
+        sky_N3[in_mouth] = np.maximum(sky_N3[in_mouth], 0.42 * mean * opening)
+        in_eyes = np.unique(mesh.triangles_T3[mesh.materials_T == shade.EYE])
+        sky_N3[in_eyes] = np.maximum(sky_N3[in_eyes], 0.28 * mean)
+
+    def _strand_sky(
+        self, person: Person, environment: Environment, strands: _StrandSet, sky_N3: Floats
+    ) -> Floats:
+        """Ambient light of each strand: the skin's where it grows on the face, else by the way it
+        faces."""
+        rows = self.head.render_vertex_R
+        by_vertex_V3 = np.zeros((len(self.head.base_V3), 3))
+        by_vertex_V3[rows] = sky_N3[: len(rows)]
+        roots = person.attached.vertices_NK4[:, 0, :3]
+        out = np.empty((len(strands.points_NK3), 3))
+        out[: strands.attached] = by_vertex_V3[roots].mean(axis=1)
+        middle = strands.points_NK3[strands.attached :, strands.points_NK3.shape[1] // 2]
+        outwards = middle - (0.0, 7.3, 0.3)
+        outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
+        out[strands.attached :] = 0.8 * environment.towards(outwards, 0.6)
+        return out
+
+    def _scatter(self, labels: NDArray[np.uint8], diffuse: Floats32, camera: Camera) -> None:
+        """Blur the diffuse light within skin, in place."""
+        skin = ((labels == Label.FACE) | (labels == Label.SKIN)).astype(np.float32)
+        scale = self._px_a_dm(camera)
+        for channel, spread_dm in enumerate(_SCATTER_DM):
+            sigma = spread_dm * scale
+            light = cv2.GaussianBlur(diffuse[..., channel] * skin, (0, 0), sigma)
+            weight = cv2.GaussianBlur(skin, (0, 0), sigma)
+            blurred = light / np.maximum(weight, 1e-4)
+            diffuse[..., channel] = np.where(skin > 0, blurred, diffuse[..., channel])
+
+    def _compose(
+        self, shot: Shot, labels: NDArray[np.uint8], albedo: Floats32, diffuse: Floats32,
+        specular: Floats32,
+    ) -> Floats32:  # fmt: skip
+        """Linear RGB at the picture's size."""
+        side = self.size_px * self.supersampling
+        lit = (albedo * diffuse + specular) * np.float32(shot.light.exposure)
+        background = cv2.resize(shot.background_HWC, (side, side), interpolation=cv2.INTER_LINEAR)
+        samples = np.where((labels != Label.BACKGROUND)[..., None], lit, background)
+        # One very bright sample must not outshine its pixel's other eight.
+        samples = np.minimum(samples, 4.0).astype(np.float32)
+        size = (self.size_px, self.size_px)
+        return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    def _motion(
+        self, person: Person, shot: Shot, mesh: _Mesh, strands: _StrandSet, target: Target
+    ) -> Floats32:
+        """Each pixel's way to the next frame, in pixels, (H, W, 2)."""
+        assert shot.next_state is not None
+        later = pose_person(self.head, person, shot.next_state)
+        solids = shot.next_solids or shot.solids
+        later_mesh = self._mesh(person, later, solids)
+        later_strands = _strands(person, later)
+        camera = shot.camera
+        moved_N2 = (
+            camera.project(later_mesh.points_N3, self.size_px)
+            - camera.project(mesh.points_N3, self.size_px)
+        )[:, :2]
+        middle = strands.points_NK3.shape[1] // 2
+        swung_N2 = (
+            camera.project(later_strands.points_NK3[:, middle], self.size_px)
+            - camera.project(strands.points_NK3[:, middle], self.size_px)
+        )[:, :2]
+        corner = moved_N2[mesh.triangles_T3].mean(axis=1)
+        return pixel_motion(target.index_HW, np.concatenate([corner, swung_N2]), self.supersampling)
+
+
+_AROUND = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+
+
+def _seen(camera: Camera, points: Floats, side_px: int) -> Floats32:
+    return camera.project(points, side_px).astype(np.float32)
+
+
+def _solid_normals(solid: Solid) -> Floats:
+    from faceloom.synth.assets import vertex_normals
+
+    return vertex_normals(solid.vertices_V3, solid.triangles_T3)
+
+
+def _strands(person: Person, posed: Posed) -> _StrandSet:
+    """Brows, lashes and beard, then hair."""
+    attached, hair = person.attached, person.hair
+    points, widths = posed.attached_NK3, attached.width_N_dm
+    colours, variation, labels = attached.colour_N3, attached.variation_N, attached.label_N
+    if hair is not None and posed.hair_NK3 is not None:
+        joints = hair.points_NK3.shape[1]
+        points = np.concatenate([_rejointed(points, joints), posed.hair_NK3])
+        widths = np.concatenate([widths, hair.width_N_dm])
+        colours = np.concatenate([colours, hair.colour_N3])
+        variation = np.concatenate([variation, hair.variation_N])
+        labels = np.concatenate([labels, np.full(len(hair.points_NK3), int(Label.HAIR), np.uint8)])
+    return _StrandSet(
+        points, widths.astype(np.float32), colours.astype(np.float32),
+        variation.astype(np.float32), labels.astype(np.uint8), len(attached.label_N),
+    )  # fmt: skip
+
+
+def _rejointed(points_NK3: Floats, joints: int) -> Floats:
+    """Polylines resampled to another number of joints."""
+    if points_NK3.shape[1] == joints:
+        return points_NK3
+    place = np.linspace(0, points_NK3.shape[1] - 1, joints)
+    low = np.minimum(place.astype(int), points_NK3.shape[1] - 2)
+    share = (place - low)[None, :, None]
+    return points_NK3[:, low] * (1 - share) + points_NK3[:, low + 1] * share
+
+
+__all__ = ["Head", "Renderer"]

@@ -1,0 +1,94 @@
+"""The exact answer of a swap: one person's inner face on another's head.
+
+Inside lie the shape, skin, brows, lashes, beard, eyes, lips and teeth of the face's person; head,
+hair, neck, ears, clothes and glasses stay the footage's. Between the two runs a soft seam; outside
+it every value is the footage person's own, to the bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from faceloom.synth.anatomy import over_hairline, smoothstep
+from faceloom.synth.assets import BODY, Head, load_head
+from faceloom.synth.people import BuiltPerson, fine_occlusion
+from faceloom.synth.scene import Floats, Floats32
+from faceloom.synth.skin import SkinLayers, write_chart
+from faceloom.synth.traits import Traits
+
+Tone = Literal["footage", "own"]
+
+
+def swapped_person(face: BuiltPerson, footage: BuiltPerson, tone: Tone = "footage") -> BuiltPerson:
+    """`face` on the head of `footage`, in the footage's skin tone or in the face's own."""
+    head = load_head()
+    assert footage.drawn is not None
+    inner_V = _inner(head.base_V3.astype(np.float32), head.masks_V["face"], footage.drawn)
+    inner_V[np.unique(head.triangles_T3[head.part_T != BODY])] = 1.0
+    vertices_V3 = _mixed_shape(head, face, footage, inner_V)
+    layers = _mixed_skin(head, face, footage, tone)
+    albedo, relief = write_chart(head.chart, layers)
+    occlusion = fine_occlusion(head, vertices_V3)
+    outside = np.zeros(len(occlusion), bool)
+    outside[: len(head.render_vertex_R)] = inner_V[head.render_vertex_R] == 0
+    occlusion[outside] = footage.occlusion_R[outside]
+    return replace(
+        footage,
+        name=f"{face.name} on {footage.name}",
+        vertices_V3=vertices_V3,
+        albedo_HW4=albedo,
+        bump_HW4=relief,
+        eyes=face.eyes,
+        teeth=face.teeth,
+        attached=face.attached,
+        occlusion_R=occlusion,
+        traits={"face": dict(face.traits), "footage": dict(footage.traits)},
+        layers=layers,
+        drawn=None,
+    )
+
+
+def _inner(points_N3: Floats32, face_N: Floats32, footage: Traits) -> Floats:
+    """Share of the face's person, 0 to 1: the head's face mask, below the footage's hairline."""
+    below = smoothstep(0.03, -0.16, over_hairline(points_N3, footage))
+    return np.asarray(smoothstep(0.02, 0.9, face_N) * below)
+
+
+def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: Floats) -> Floats:
+    """The face's shape, scaled and placed so that both agree along the seam."""
+    seam = (inner_V > 0.05) & (inner_V < 0.95) & (head.base_V3[:, 2] > 0.5)
+    own, other = face.vertices_V3[seam], footage.vertices_V3[seam]
+    own_centre, other_centre = own.mean(axis=0), other.mean(axis=0)
+    scale = np.sqrt(((other - other_centre) ** 2).sum() / ((own - own_centre) ** 2).sum())
+    placed = (face.vertices_V3 - own_centre) * scale + other_centre
+    share = inner_V[:, None]
+    mixed = footage.vertices_V3 * (1 - share) + placed * share
+    return np.where(share == 0, footage.vertices_V3, mixed)
+
+
+def _mixed_skin(head: Head, face: BuiltPerson, footage: BuiltPerson, tone: Tone) -> SkinLayers:
+    assert face.layers is not None
+    assert footage.layers is not None
+    assert footage.drawn is not None
+    chart, own, other = head.chart, face.layers, footage.layers
+    inner = _inner(chart.rest_X3, np.clip(chart.masks_X["face"], 0, 1), footage.drawn)
+    inner = np.maximum(inner, chart.masks_X["inside-mouth"] > 0.3)
+    gain = np.ones(3)
+    if tone == "footage":
+        skin = (chart.masks_X["face"] > 0.4) & (own.scalp_X < 0.05) & (other.scalp_X < 0.05)
+        gain = np.median(other.albedo_X3[skin], axis=0) / np.median(own.albedo_X3[skin], axis=0)
+    share = inner[:, None]
+    return SkinLayers(
+        _lerp(other.albedo_X3, np.clip(own.albedo_X3 * gain, 0.002, 0.95), share),
+        _lerp(other.specular_X, own.specular_X * (face.oil / footage.oil), inner),
+        _lerp(other.relief_X3, own.relief_X3, share),
+        other.scalp_X,
+        other.scalp_colour,
+    )
+
+
+def _lerp(outer: Floats, inner: Floats, share: Floats) -> Floats:
+    return np.where(share == 0, outer, outer * (1 - share) + inner * share)

@@ -1,0 +1,113 @@
+"""Scores of whole results against a drawn pair, whose answers are known."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tests.toy_pair import FRAMES, SIZE_PX, make_toy_pair, write_pictures
+
+from faceloom.errors import UserError
+from faceloom.evaluate.keyed_pair import KeyedPair
+from faceloom.evaluate.keyscores import FrameGains, Scored, score_result
+from faceloom.evaluate.strips import write_strip
+from faceloom.image import RGB, read_image
+from faceloom.video import read_frames
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> KeyedPair:
+    return KeyedPair.open(make_toy_pair(tmp_path_factory.mktemp("toy") / "toy-1a"))
+
+
+def keys(pair: KeyedPair, folder: str = "key") -> list[RGB]:
+    return [read_image(pair.path / folder / f"{i:06d}.png") for i in range(FRAMES)]
+
+
+def score(pair: KeyedPair, place: Path, pictures: list[np.ndarray]) -> Scored:
+    return score_result(pair, write_pictures(place, pictures), None)
+
+
+def test_the_key_itself_is_perfect(pair: KeyedPair) -> None:
+    scores = score_result(pair, pair.key, None).scores
+    assert scores.gain == 1
+    assert scores.ssim == pytest.approx(1)
+    assert scores.temporal_error == 0
+    assert scores.psnr_db > 58
+    assert scores.nearer_tone == "footage"
+    assert scores.frames == FRAMES
+    assert scores.identity_margin is None
+
+
+def test_the_footage_gains_nothing_and_leaks_nothing(pair: KeyedPair) -> None:
+    scored = score_result(pair, pair.footage, None, seconds_per_frame=0.0)
+    assert scored.scores.gain == pytest.approx(0)
+    assert scored.scores.gain_own_tone == pytest.approx(0)
+    assert scored.scores.leakage == 0
+    assert scored.per_frame.gain_T == pytest.approx(np.zeros(FRAMES))
+
+
+def test_the_own_tone_is_told_apart(pair: KeyedPair) -> None:
+    scores = score_result(pair, pair.path / "key-own", None).scores
+    assert scores.nearer_tone == "own"
+    assert scores.gain_own_tone == 1
+    assert scores.gain < 0.5
+
+
+def test_blur_recolouring_and_flicker_move_the_right_way(pair: KeyedPair, tmp_path: Path) -> None:
+    best = score_result(pair, pair.key, None).scores
+    blurred = score(pair, tmp_path / "blur", [cv2.GaussianBlur(p, (0, 0), 2) for p in keys(pair)])
+    assert blurred.scores.gain < best.gain
+    assert blurred.scores.ssim < best.ssim
+    assert blurred.scores.leakage > 0
+    tinted = score(pair, tmp_path / "tint", [p // 10 * 9 for p in keys(pair)])
+    assert tinted.scores.gain < best.gain
+    assert tinted.scores.ssim > blurred.scores.ssim
+    flicker = [p - np.uint8(12 * (i % 2)) for i, p in enumerate(keys(pair))]
+    assert score(pair, tmp_path / "flicker", flicker).scores.temporal_error == pytest.approx(
+        12, abs=0.5
+    )
+
+
+def test_the_worst_and_the_median_frame_are_found(pair: KeyedPair, tmp_path: Path) -> None:
+    pictures = keys(pair)
+    footage = [frame.rgb for frame in read_frames(pair.footage)]
+    pictures[3] = footage[3]
+    pictures[1] = (pictures[1].astype(int) + footage[1]).astype(int) // 2
+    pictures[1] = pictures[1].astype(np.uint8)
+    scored = score(pair, tmp_path / "mixed", pictures)
+    assert scored.per_frame.worst == 3
+    assert scored.per_frame.gain_T[3] == pytest.approx(0)
+    assert 0.5 < scored.per_frame.gain_T[1] < 1
+    strip = write_strip(pair, tmp_path / "mixed", scored.per_frame, tmp_path / "strip.png")
+    height, width = read_image(strip).shape[:2]
+    assert width > 4 * SIZE_PX
+    assert height > 2 * SIZE_PX
+
+
+def test_the_median_is_a_frame_of_its_own() -> None:
+    assert FrameGains(np.array([0.1, 0.9, 0.4, 0.5])).median == 2
+    assert FrameGains(np.array([0.3])).median == 0
+
+
+def test_a_result_of_another_length_or_size_is_refused(pair: KeyedPair, tmp_path: Path) -> None:
+    few = write_pictures(tmp_path / "few", keys(pair)[:-1])
+    many = write_pictures(tmp_path / "many", [*keys(pair), keys(pair)[0]])
+    small = write_pictures(tmp_path / "small", [p[:32, :32] for p in keys(pair)])
+    for result, words in ((few, "has 4 frames"), (many, "has 6 frames"), (small, "32x32")):
+        with pytest.raises(UserError, match=words):
+            score_result(pair, result, None)
+    with pytest.raises(UserError, match="does not exist"):
+        score_result(pair, tmp_path / "none", None)
+
+
+def test_an_incomplete_pair_is_refused(pair: KeyedPair, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no pair folder"):
+        KeyedPair.open(tmp_path)
+    broken = shutil.copytree(pair.path, tmp_path / "broken")
+    shutil.rmtree(broken / "key-own")
+    with pytest.raises(UserError, match="lacks key-own"):
+        KeyedPair.open(broken)
