@@ -25,7 +25,7 @@ from faceloom.synth.render import Renderer
 from faceloom.synth.scene import INNER_FACE, FaceState, HeadPose, Person, Solid
 from faceloom.synth.settings import make_setting
 from faceloom.synth.truth import frame_truth
-from faceloom.video import probe, read_frames
+from faceloom.video import probe, read_frames, read_metadata
 
 SIZE_PX, FRAMES = 64, 4
 
@@ -48,6 +48,7 @@ def test_a_clip_has_its_frames_at_their_times(written: ClipPaths) -> None:
     info = probe(written.clip)
     assert (info.width_px, info.height_px) == (SIZE_PX, SIZE_PX)
     assert info.rate == 25
+    assert "a person who does not exist" in read_metadata(written.clip)["comment"]
     assert sorted(path.name for path in written.clip.parent.iterdir()) == ["a-truth", "a.mp4"]
 
 

@@ -31,6 +31,7 @@ from faceloom import __version__
 from faceloom.errors import UserError
 from faceloom.files import read_json, write_bytes, write_json
 from faceloom.image import RGB, encode_image, read_image
+from faceloom.provenance import NOTICE
 from faceloom.synth.motion import RATE
 from faceloom.synth.occluders import make_occluder
 from faceloom.synth.render import Renderer
@@ -199,7 +200,12 @@ def render_frames(
 
 def encode_frames(frames: Path, output: Path, size_px: int, rate: Fraction) -> None:
     """A folder of PNG frames as a clip."""
-    with VideoWriter(output, _described(output, size_px, rate), crf=_CRF) as writer:
+    told = {
+        "comment": f"{NOTICE}: a person who does not exist, rendered by faceloom {__version__}",
+        "description": NOTICE,
+    }
+    like = _described(output, size_px, rate)
+    with VideoWriter(output, like, crf=_CRF, metadata=told) as writer:
         for index, file in enumerate(sorted(frames.glob("*.png"))):
             writer.write(Frame(index, index, 1 / rate, rgb=read_image(file)))
 

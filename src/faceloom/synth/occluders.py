@@ -175,7 +175,7 @@ def _microphone(random: Generator) -> SolidsAt:
     side = random.choice([-1.0, 1.0])
     lean_deg = side * random.uniform(14, 32)
     foam = _FOAM_COLOURS[int(random.integers(len(_FOAM_COLOURS)))]
-    height = random.uniform(6.18, 6.38)
+    height = random.uniform(6.30, 6.50)
     sway_seed = int(random.integers(1 << 30))
     looks = {"foam": (foam, 0.02), "stick": ((0.02, 0.02, 0.022), 0.5)}
 
