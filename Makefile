@@ -7,6 +7,7 @@ TORCH ?= torch==2.13.0
 
 DEMO := demo
 DEMO_MINUTES ?= 10
+DEMO_SECONDS ?= 11
 CONSENT ?=
 
 .PHONY: setup test lint format bench quality demo clean
@@ -41,7 +42,7 @@ quality: setup
 # Without inputs, two people who do not exist; with INTO= and FACE=, your own footage.
 demo: setup
 ifeq ($(strip $(INTO)$(FACE)),)
-	$(BIN)/faceloom demo --output "$(DEMO)" --minutes $(DEMO_MINUTES)
+	$(BIN)/faceloom demo --output "$(DEMO)" --minutes $(DEMO_MINUTES) --seconds $(DEMO_SECONDS)
 else
 	@if [ -z "$(INTO)" ] || [ -z "$(FACE)" ]; then \
 	  echo 'give both inputs: make demo INTO=footage.mp4 FACE=face.mp4 CONSENT="who, what for, when"'; \

@@ -1,8 +1,8 @@
 """Run every command of the README, in order, in a scratch copy of the clone's folder.
 
 The inputs it names are made from the test media (two short clips of two people). Only the length of
-training is changed: `--minutes N` and `--steps N` become two steps. `make test` was just run by
-`.ci/run` and is not run again; nothing else is left out. Without the test media it fails.
+training is changed (`--minutes N` and `--steps N` become two steps) and that of the demo's clips.
+`make test` was just run by `.ci/run` and is not run again; nothing else is left out. Without the test media it fails.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def commands() -> list[str]:
 def short(command: str) -> str:
     """The command with two steps of training."""
     command = re.sub(r"--(minutes|steps) \d+", "--steps 2", command)
-    return command + " DEMO_MINUTES=0.02" if command.startswith("make demo") else command
+    quick = " DEMO_MINUTES=0.02 DEMO_SECONDS=1"
+    return command + quick if command.startswith("make demo") else command
 
 
 def make_inputs(folder: Path) -> None:
@@ -73,6 +74,7 @@ def main() -> None:
         if done.returncode:
             sys.exit(f"README.md: a command failed with exit code {done.returncode}")
         for name in (
+            "demo/index.html",
             "demo/swapped.mp4",
             "swapped.mp4",
             "result.mp4",

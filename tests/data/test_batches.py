@@ -15,8 +15,9 @@ from faceloom.faces.align import recrop_transform, reference_points
 from faceloom.image import to_uint8, warp
 
 STILL = AugmentConfig(
-    rotation_deg=0, zoom=0, shift=0, flip=0, warp=0, colour_match=0, brightness=0, noise=0, blur=0
-)
+    rotation_deg=0, zoom=0, shift=0, flip=0, warp=0, colour_match=0, shape_match=0, brightness=0,
+    noise=0, blur=0,
+)  # fmt: skip
 SIZE_PX, STORED_PX, COVERAGE = 64, 160, 1.25
 
 

@@ -211,15 +211,18 @@ def demo(
         Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")
     ] = Path("demo"),
     minutes: Annotated[float, typer.Option(help="Train for this long.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Length of the footage that is rendered.")] = 11.0,
     open_page: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Show the whole system on two people who do not exist: render, train, swap, score."""
-    from faceloom.demo import run_demo
+    from faceloom.demo import DEMO_PAIR, run_demo
 
     if minutes <= 0:
         raise UserError(f"--minutes {minutes}: must be more than 0")
+    if seconds <= 0:
+        raise UserError(f"--seconds {seconds}: must be more than 0")
     with progress_lines() as show:
-        report = run_demo(output, minutes, show)
+        report = run_demo(output, minutes, show, replace(DEMO_PAIR, seconds=seconds))
     scores = report.scores["result"]
     _say("result", report.result, f"gain {scores.gain:.2f} of 1, see the page")
     _say("page", report.page, "")

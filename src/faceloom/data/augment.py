@@ -35,6 +35,9 @@ class AugmentConfig:
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""
+    shape_match: float = 0.5
+    """Probability that the input is bent (a random part of the way) into the other side's mean
+    shape."""
     brightness: float = 0.06
     noise: float = 0.015
     """Standard deviation of the noise on the input, in [-1, 1] units."""

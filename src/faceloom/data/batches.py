@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 
 from faceloom.data import augment
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
+from faceloom.data.shape_match import mean_shape, shape_field
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.expression import mouth_opening
 from faceloom.faces.eyes import EyeReader
@@ -25,6 +26,8 @@ from faceloom.image import resize
 OVERSAMPLING = 1.15
 """Stored pixels for each training pixel: resampling twice would blur otherwise."""
 _OPENING_BINS = 8
+_BEYOND = 1.3
+"""How far a shape is matched at most, over the way to the other's mean."""
 PLANES = 3 + len(PARTS) - 1
 """Colour, hull, eyes, mouth (the inner mouth lies within the mouth)."""
 
@@ -71,9 +74,13 @@ class Batch:
 class FaceBank:
     """One side's faces as bytes (N, planes, P, P) with their colour statistics."""
 
-    def __init__(self, planes: Tensor, coverage: float, shares_N: Tensor) -> None:
+    def __init__(
+        self, planes: Tensor, coverage: float, shares_N: Tensor, shape_M2: NDArray[np.float64]
+    ) -> None:
         self.planes = planes
         self.coverage = coverage
+        self.shape_M2 = shape_M2
+        """The person's mean shape (`shape_match`)."""
         self.shares_N = shares_N
         """How often each face is drawn, as a probability."""
         self.spaces = (torch.eye(3), torch.tensor(RGB_TO_XYZ))
@@ -99,13 +106,17 @@ class FaceBank:
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory."""
         planes, mouths, eyes, reader = [], [], [], EyeReader()
+        meshes, crop_px = [], 1
         for some_crops, some_meshes in chunks:
             mouths.append(mouth_opening(some_meshes))
+            meshes.append(some_meshes)
+            crop_px = some_crops.shape[2]
             for crop, mesh in zip(some_crops, some_meshes, strict=True):
                 planes.append(_planes(crop, mesh, size_px, coverage))
                 eyes.append(reader(crop, mesh))
         shares = balanced_shares(np.array(eyes), np.concatenate(mouths))
-        return cls(torch.from_numpy(np.stack(planes)), coverage, torch.from_numpy(shares))
+        shape = mean_shape(np.concatenate(meshes), crop_px)
+        return cls(torch.from_numpy(np.stack(planes)), coverage, torch.from_numpy(shares), shape)
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -163,6 +174,10 @@ class PairBatches:
         self.per_side = per_side
         self.seed = seed
         self.config = config
+        self.to_other = tuple(
+            shape_field(own.shape_M2, other.shape_M2, size_px, own.coverage)
+            for own, other in ((a, b), (b, a))
+        )
 
     def batch(self, step: int) -> Batch:
         generator = step_generator(self.seed, step)
@@ -177,6 +192,9 @@ class PairBatches:
         target = augment.sample(colour, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
         bent = augment.warp_grid(grid, bank.coverage, config.warp, generator)
+        chosen = torch.rand(count, generator=generator) < config.shape_match
+        part = torch.rand(count, generator=generator) * _BEYOND * chosen
+        bent = torch.addcmul(bent, part.view(-1, 1, 1, 1), self.to_other[side])
         warped = augment.sample(colour, bent)
         chosen = torch.rand(count, generator=generator) < config.blur
         warped = augment.soften(warped, chosen)

@@ -77,7 +77,7 @@ class KeyScores:
     """Mean absolute difference of yaw, pitch and roll to the key's, degrees; below 1.5 is good."""
     gaze_error_deg: float | None
     """Angle between the eyes' gaze and the key's, degrees, where the key's eyes are open; below 4
-    is good. A reader's figure: 0 for the key itself, about 2 for the same eyes encoded again."""
+    is good. A reader's figure: the same network reads both, so the key itself has 0."""
     expression_error: float | None
     """Mean distance of lips, lids and brows to the key's after the rest of the face was laid onto
     it by a similarity, over the eye span. 0 is exact, below 0.025 good."""
@@ -89,7 +89,7 @@ class KeyScores:
     0.04 is good."""
     leakage: float
     """Mean absolute difference to the footage outside both masks, dilated; levels of 255. 0 where
-    nothing but the face changed; a clip (not PNG frames) has its encoder's 0.3 to 1."""
+    nothing but the face changed; a clip (not PNG frames) has its encoder's error on top."""
     temporal_error: float
     """Mean absolute difference of frame-to-frame changes to the key's, in the mask; levels of 255.
     Untouched footage's says how much the two faces move apart; below it is good."""

@@ -79,13 +79,13 @@ def brow_field(x: ArrayLike, y: ArrayLike, brows: BrowTraits) -> BrowField:
     along = (side - 0.105) / (0.445 * brows.length)
     inside = np.clip(along, 0, 1)
     centre_dm = (
-        7.468 + brows.raise_dm + 0.068 * np.sin(np.pi * 0.78 * inside) * (1 + 0.45 * brows.arch)
+        7.478 + brows.raise_dm + 0.042 * np.sin(np.pi * 0.78 * inside) * (1 + 0.55 * brows.arch)
     )
-    centre_dm = centre_dm - 0.075 * smoothstep(0.55, 1.0, inside)
-    profile = np.interp(inside, (0, 0.15, 0.45, 0.72, 1), (0.80, 1.0, 0.88, 0.58, 0.18))
-    across = (np.asarray(y, np.float64) - centre_dm) / (0.036 * brows.thickness * profile)
-    ends = smoothstep(-0.03, 0.16, along) * smoothstep(1.03, 0.78, along)
-    return BrowField(np.exp(-(np.abs(across) ** 3)) * ends, inside, across)
+    centre_dm = centre_dm - 0.060 * smoothstep(0.55, 1.0, inside)
+    profile = np.interp(inside, (0, 0.15, 0.45, 0.72, 1), (0.72, 1.0, 0.92, 0.62, 0.20))
+    across = (np.asarray(y, np.float64) - centre_dm) / (0.033 * brows.thickness * profile)
+    ends = smoothstep(-0.06, 0.24, along) * smoothstep(1.06, 0.66, along)
+    return BrowField(np.exp(-(np.abs(across) ** 2.2)) * ends, inside, across)
 
 
 # -- beard ----------------------------------------------------------------------------------------

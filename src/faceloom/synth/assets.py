@@ -14,6 +14,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from faceloom.synth.kernels import normals as kernel
 from faceloom.synth.kernels.raster import Target, draw_triangles
 from faceloom.synth.scene import Floats, Floats32, Indices
 
@@ -179,15 +180,7 @@ class Head:
 
 def vertex_normals(vertices_V3: Floats, triangles_T3: Indices) -> Floats:
     """Unit normals (V, 3), faces weighted by area; zero at vertices of no triangle."""
-    corners = vertices_V3[triangles_T3]
-    faces_T3 = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    out = np.zeros_like(vertices_V3)
-    for axis in range(3):
-        for corner in range(3):
-            out[:, axis] += np.bincount(
-                triangles_T3[:, corner], faces_T3[:, axis], minlength=len(vertices_V3)
-            )
-    return _unit(out)
+    return np.asarray(kernel.vertex_normals(np.ascontiguousarray(vertices_V3), triangles_T3))
 
 
 def _unit(vectors: NDArray[np.floating]) -> Floats:

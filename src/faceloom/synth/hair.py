@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from faceloom.synth.anatomy import CROWN, over_hairline, smoothstep
@@ -54,7 +55,7 @@ STYLES: dict[HairStyle, Style] = {
     "afro": Style(0.55, 10, 14000, 0.013, 0.85, 0.0, 0.20, curl=1.0),
 }
 _CLUMP_FREQUENCY = 4.0
-_FOREHEAD_X_DM = 0.62
+_FOREHEAD_X_DM, _FOREHEAD_Y_DM = 0.62, 7.86
 _TIE = np.array([0.0, 7.95, -0.55])
 """Where a ponytail or bun is tied."""
 
@@ -67,6 +68,7 @@ def make_hair(head: Head, vertices_V3: Floats, traits: Traits) -> Strands:
     points = grower.grow()
     if traits.hair.style in ("ponytail", "bun"):
         points = np.concatenate([points, _tail(traits, points.shape[1], rng)])
+    points = rng.permutation(points)  # So that any beginning of them is hair of all places.
     count, joints = points.shape[:2]
     sway_K = style.sway * np.linspace(0, 1, joints) ** 1.5
     return Strands(
@@ -122,8 +124,8 @@ class _Grower:
         points, place = [self.roots - 0.01 * self.normals], self.roots
         for joint in range(1, joints):
             along = joint / (joints - 1)
-            down = np.array([0.0, -1.0, 0.0]) * style.fall * (0.35 + 0.5 * along)
-            direction = direction + down + 0.35 * flow * (1 - along)
+            down = np.array([0.0, -1.0, 0.0]) * style.fall * (0.35 + 1.1 * along)
+            direction = direction + down + 0.35 * flow * (1 - along) ** 2
             direction = _unit(direction + rng.normal(0, 0.04, (count, 3)))
             if style.curl:
                 direction = self._curled(direction, phase, joint)
@@ -131,7 +133,15 @@ class _Grower:
             place = self._off_face(place)
             place = place + self._waves(place, along)
             points.append(place)
-        return np.stack(points, axis=1)
+        grown = np.stack(points, axis=1)
+        return grown[~self._astray(grown)]
+
+    def _astray(self, points_NK3: Floats) -> NDArray[np.bool_]:
+        """Single hairs of long, open hair that would lie across the face."""
+        if not self.style.free or self.traits.hair.fringe:
+            return np.zeros(len(points_NK3), bool)
+        x, y, z = np.abs(points_NK3[..., 0]), points_NK3[..., 1], points_NK3[..., 2]
+        return np.asarray(((x < _FOREHEAD_X_DM) & (y < _FOREHEAD_Y_DM) & (z > 1.0)).any(axis=1))
 
     def _flow(self) -> Floats:
         """The way hair is combed at each root."""

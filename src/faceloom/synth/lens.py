@@ -8,6 +8,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from faceloom.image import RGB
+from faceloom.synth.kernels.resolve import mean_moves
 from faceloom.synth.scene import Floats, Floats32, Sensor
 
 _BLUR_TAPS = 9
@@ -16,10 +17,7 @@ _BLUR_TAPS = 9
 def pixel_motion(index_HW: NDArray[np.int32], moves_N2: Floats, supersampling: int) -> Floats32:
     """Mean movement (H, W, 2) of what each pixel shows; `moves_N2` is that of everything drawn,
     by index."""
-    moves = np.concatenate([moves_N2, np.zeros((1, 2))]).astype(np.float32)
-    moved = moves[index_HW]  # -1, where nothing is, takes the last: none.
-    size = (index_HW.shape[1] // supersampling, index_HW.shape[0] // supersampling)
-    return np.asarray(cv2.resize(moved, size, interpolation=cv2.INTER_AREA), np.float32)
+    return mean_moves(index_HW, np.ascontiguousarray(moves_N2, np.float32), supersampling)
 
 
 def blur_of_motion(image: Floats32, motion_HW2: Floats32, shutter: float) -> Floats32:

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 
 from faceloom.synth.assets import TONGUE, TURN_PIVOT, Head, vertex_normals
+from faceloom.synth.kernels.sway import carried
 from faceloom.synth.scene import FaceState, Floats, HeadPose, Indices, Person
 
 _EYE_RINGS, _EYE_SPOKES = 26, 32
@@ -158,11 +159,10 @@ def _swayed(person: Person, state: FaceState) -> Floats | None:
     hair = person.hair
     if hair is None:
         return None
-    carried_NK3 = turned(hair.points_NK3, state.pose)
-    if not hair.sway_NK.any():
-        return carried_NK3
-    upright_33 = HeadPose(state.pose.yaw_deg).rotation_33
-    roots_N13 = carried_NK3[:, :1]
-    hanging_NK3 = roots_N13 + (hair.points_NK3 - hair.points_NK3[:, :1]) @ upright_33.T
-    sway = np.asarray(hair.sway_NK, np.float64)[..., None]
-    return carried_NK3 + sway * (hanging_NK3 - carried_NK3)
+    return np.asarray(
+        carried(
+            np.ascontiguousarray(hair.points_NK3), hair.sway_NK, state.pose.rotation_33,
+            HeadPose(state.pose.yaw_deg).rotation_33, np.array(TURN_PIVOT),
+            np.array(state.pose.shift_dm, np.float64),
+        )
+    )  # fmt: skip

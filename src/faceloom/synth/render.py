@@ -7,16 +7,18 @@ beside (d'Eon & Luebke 2007, in screen space after Jimenez et al. 2009); then th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.synth.assets import Head, load_head
+from faceloom.synth.assets import Head, load_head, vertex_normals
 from faceloom.synth.glasses import glasses_mesh, lens_glare
 from faceloom.synth.kernels import shade
 from faceloom.synth.kernels.raster import Target, draw_strands, draw_triangles
+from faceloom.synth.kernels.resolve import resolve
 from faceloom.synth.lens import blur_of_motion, develop, pixel_motion
 from faceloom.synth.lighting import Environment, shadow_map, sky_light
 from faceloom.synth.pose import Posed, eyeball, pose_person
@@ -31,11 +33,18 @@ from faceloom.synth.scene import (
     Rendered,
     Shot,
     Solid,
+    Strands,
 )
+
+Number = TypeVar("Number", bound=np.floating)
 
 _SCATTER_DM = (0.009, 0.004, 0.0025)
 """Standard deviation of the light's way through skin: red, green, blue."""
 _HAIR_DM = 0.011
+_LEAST_HAIRS, _ALL_HAIRS_FROM_PX = 0.4, 1280
+"""Least share of a person's hairs, and samples a side from which on all are drawn."""
+_COARSE_UP_TO_PX = 1024
+"""Samples a side up to which a texel of the skin's maps is smaller than two samples."""
 _ATTACHED_TOWARDS_VIEWER = 0.004
 _MATERIAL_OF_PART = {0: shade.SKIN, 3: shade.UPPER_TEETH, 4: shade.LOWER_TEETH, 5: shade.TONGUE}
 
@@ -70,6 +79,18 @@ class _StrandSet:
     """How many of them, from the first, grow on the face."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """A person as a size can show it."""
+
+    of: Person
+    """As given."""
+    person: Person
+    """With no more hairs than can be told apart."""
+    chart_HW8: Floats32
+    """Both maps of the skin side by side, no finer than the samples."""
+
+
 class Renderer:
     """Renders square pictures of `size_px`; each pixel is `supersampling` squared samples."""
 
@@ -77,26 +98,27 @@ class Renderer:
         self.size_px = size_px
         self.supersampling = supersampling
         self.head = load_head()
+        self._prepared: _Prepared | None = None
 
     def render(self, person: Person, shot: Shot) -> Rendered:
         """The same person and shot give the same bytes."""
+        prepared = self._prepare(person)
+        person = prepared.person
         posed = pose_person(self.head, person, shot.state)
         mesh = self._mesh(person, posed, shot.solids)
         strands = _strands(person, posed)
         target, first_strand = self._draw(mesh, strands, shot.camera)
         labels, albedo, diffuse, specular = self._shade(
-            person, shot, posed, mesh, strands, target, first_strand
+            prepared, shot, posed, mesh, strands, target, first_strand
         )
-        linear = self._compose(shot, labels, albedo, diffuse, specular)
+        linear, mask = self._resolve(shot, labels, albedo, diffuse, specular)
         linear += lens_glare(
             person, posed, shot, self.size_px, target.nearness_HW, self.supersampling
         )
-        coverage = np.isin(labels, [int(label) for label in INNER_FACE]).astype(np.float32)
-        mask = cv2.resize(coverage, (self.size_px, self.size_px), interpolation=cv2.INTER_AREA)
         if shot.sensor.shutter > 0 and shot.next_state is not None:
-            motion = self._motion(person, shot, mesh, strands, target)
+            motion = self._motion(person, shot, posed, mesh, target)
             linear = blur_of_motion(linear, motion, shot.sensor.shutter)
-            mask = blur_of_motion(np.asarray(mask, np.float32), motion, shot.sensor.shutter)
+            mask = blur_of_motion(mask, motion, shot.sensor.shutter)
         offset = self.supersampling // 2
         step = slice(offset, None, self.supersampling)
         with np.errstate(divide="ignore"):
@@ -137,7 +159,7 @@ class Renderer:
             (s, shade.SOLID) for s in solids
         ]:
             points.append(solid.vertices_V3)
-            normals.append(_solid_normals(solid))
+            normals.append(vertex_normals(solid.vertices_V3, solid.triangles_T3))
             rest.append(solid.vertices_V3)
             triangles.append(solid.triangles_T3 + count)
             materials.append(np.full(len(solid.triangles_T3), material))
@@ -175,9 +197,10 @@ class Renderer:
     # -- light ------------------------------------------------------------------------------------
 
     def _shade(
-        self, person: Person, shot: Shot, posed: Posed, mesh: _Mesh, strands: _StrandSet,
+        self, prepared: _Prepared, shot: Shot, posed: Posed, mesh: _Mesh, strands: _StrandSet,
         target: Target, first_strand: int,
     ) -> tuple[NDArray[np.uint8], Floats32, Floats32, Floats32]:  # fmt: skip
+        person = prepared.person
         environment = Environment.of(shot.light)
         hair = posed.hair_NK3
         shadows = shadow_map(
@@ -198,8 +221,8 @@ class Renderer:
         shade.shade_triangles(
             target.index_HW, target.weights_HW2, mesh.triangles_T3, mesh.materials_T,
             mesh.solids_T4, mesh.points_N3, mesh.normals_N3, mesh.rest_N3, mesh.uv_N2, mesh.neck_N,
-            mesh.face_N, sky_N3, open_N, posed.rotation_33, viewer, person.albedo_HW4,
-            person.bump_HW4, np.asarray(person.neck_skin),
+            mesh.face_N, sky_N3, open_N, posed.rotation_33, viewer, prepared.chart_HW8,
+            np.asarray(person.neck_skin),
             np.array([*eyes.inner, *eyes.outer, eyes.iris_radius, eyes.pupil_radius, eyes.redness]),
             np.asarray(person.teeth),
             np.array([*cloth.colour, *cloth.second, cloth.wave_y, cloth.wave_x, cloth.share]),
@@ -215,6 +238,18 @@ class Renderer:
         )  # fmt: skip
         self._scatter(labels, diffuse, shot.camera)
         return labels, albedo, diffuse, specular
+
+    def _prepare(self, person: Person) -> _Prepared:
+        """What of a person this size can show; kept for the next frame."""
+        if self._prepared is None or self._prepared.of is not person:
+            side = self.size_px * self.supersampling
+            maps = np.concatenate([person.albedo_HW4, person.bump_HW4], axis=2)
+            if side <= _COARSE_UP_TO_PX:
+                maps = np.ascontiguousarray(
+                    0.25 * (maps[::2, ::2] + maps[1::2, ::2] + maps[::2, 1::2] + maps[1::2, 1::2])
+                )
+            self._prepared = _Prepared(person, _with_fewer_hairs(person, side), maps)
+        return self._prepared
 
     def _occlude(
         self, person: Person, shot: Shot, mesh: _Mesh, environment: Environment, sky_N3: Floats,
@@ -257,63 +292,56 @@ class Renderer:
 
     def _scatter(self, labels: NDArray[np.uint8], diffuse: Floats32, camera: Camera) -> None:
         """Blur the diffuse light within skin, in place."""
-        skin = ((labels == Label.FACE) | (labels == Label.SKIN)).astype(np.float32)
+        skin = (labels == Label.FACE) | (labels == Label.SKIN)
+        rows, columns = np.nonzero(skin.any(axis=1))[0], np.nonzero(skin.any(axis=0))[0]
+        if not len(rows):
+            return
+        part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        weight = skin[part].astype(np.float32)
         scale = self._px_a_dm(camera)
         for channel, spread_dm in enumerate(_SCATTER_DM):
             sigma = spread_dm * scale
-            light = cv2.GaussianBlur(diffuse[..., channel] * skin, (0, 0), sigma)
-            weight = cv2.GaussianBlur(skin, (0, 0), sigma)
-            blurred = light / np.maximum(weight, 1e-4)
-            diffuse[..., channel] = np.where(skin > 0, blurred, diffuse[..., channel])
+            light = diffuse[part][..., channel]
+            blurred = cv2.GaussianBlur(light * weight, (0, 0), sigma)
+            blurred /= np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4)
+            np.copyto(light, blurred, where=skin[part])
 
-    def _compose(
+    def _resolve(
         self, shot: Shot, labels: NDArray[np.uint8], albedo: Floats32, diffuse: Floats32,
         specular: Floats32,
-    ) -> Floats32:  # fmt: skip
-        """Linear RGB at the picture's size."""
-        side = self.size_px * self.supersampling
-        lit = (albedo * diffuse + specular) * np.float32(shot.light.exposure)
-        background = cv2.resize(shot.background_HWC, (side, side), interpolation=cv2.INTER_LINEAR)
-        samples = np.where((labels != Label.BACKGROUND)[..., None], lit, background)
-        # One very bright sample must not outshine its pixel's other eight.
-        samples = np.minimum(samples, 4.0).astype(np.float32)
+    ) -> tuple[Floats32, Floats32]:  # fmt: skip
+        """Linear RGB and coverage of the inner face, at the picture's size."""
         size = (self.size_px, self.size_px)
-        return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.float32)
+        background = cv2.resize(shot.background_HWC, size, interpolation=cv2.INTER_AREA)
+        return resolve(
+            albedo, diffuse, specular, labels, np.asarray(background, np.float32),
+            np.float32(shot.light.exposure), _IS_INNER,
+        )  # fmt: skip
 
     def _motion(
-        self, person: Person, shot: Shot, mesh: _Mesh, strands: _StrandSet, target: Target
+        self, person: Person, shot: Shot, posed: Posed, mesh: _Mesh, target: Target
     ) -> Floats32:
         """Each pixel's way to the next frame, in pixels, (H, W, 2)."""
         assert shot.next_state is not None
-        later = pose_person(self.head, person, shot.next_state)
-        solids = shot.next_solids or shot.solids
-        later_mesh = self._mesh(person, later, solids)
-        later_strands = _strands(person, later)
-        camera = shot.camera
-        moved_N2 = (
-            camera.project(later_mesh.points_N3, self.size_px)
-            - camera.project(mesh.points_N3, self.size_px)
-        )[:, :2]
-        middle = strands.points_NK3.shape[1] // 2
-        swung_N2 = (
-            camera.project(later_strands.points_NK3[:, middle], self.size_px)
-            - camera.project(strands.points_NK3[:, middle], self.size_px)
-        )[:, :2]
-        corner = moved_N2[mesh.triangles_T3].mean(axis=1)
-        return pixel_motion(target.index_HW, np.concatenate([corner, swung_N2]), self.supersampling)
+        later = pose_person(self.head, _thinned(person), shot.next_state)
+        later_mesh = self._mesh(person, later, shot.next_solids or shot.solids)
+
+        def move(before_N3: Floats, after_N3: Floats) -> Floats:
+            seen = (shot.camera.project(points, self.size_px) for points in (after_N3, before_N3))
+            after, before = seen
+            return (after - before)[..., :2]
+
+        corner = move(mesh.points_N3, later_mesh.points_N3)[mesh.triangles_T3].mean(axis=1)
+        swung = move(_middles(posed), _middles(later))
+        return pixel_motion(target.index_HW, np.concatenate([corner, swung]), self.supersampling)
 
 
+_IS_INNER = np.isin(np.arange(256), [int(label) for label in INNER_FACE]).astype(np.float32)
 _AROUND = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
 
 
 def _seen(camera: Camera, points: Floats, side_px: int) -> Floats32:
     return camera.project(points, side_px).astype(np.float32)
-
-
-def _solid_normals(solid: Solid) -> Floats:
-    from faceloom.synth.assets import vertex_normals
-
-    return vertex_normals(solid.vertices_V3, solid.triangles_T3)
 
 
 def _strands(person: Person, posed: Posed) -> _StrandSet:
@@ -332,6 +360,40 @@ def _strands(person: Person, posed: Posed) -> _StrandSet:
         points, widths.astype(np.float32), colours.astype(np.float32),
         variation.astype(np.float32), labels.astype(np.uint8), len(attached.label_N),
     )  # fmt: skip
+
+
+def _with_fewer_hairs(person: Person, side_px: int) -> Person:
+    """Fewer, wider hairs where the samples are coarse; hairs come in no order."""
+    hair = person.hair
+    share = min(1.0, max(_LEAST_HAIRS, side_px / _ALL_HAIRS_FROM_PX))
+    if hair is None or share == 1.0:
+        return person
+    kept = slice(0, round(share * len(hair.width_N_dm)))
+    thinned = Strands(
+        hair.points_NK3[kept], hair.width_N_dm[kept] * np.float32(share**-0.5),
+        hair.colour_N3[kept], hair.variation_N[kept], hair.sway_NK[kept],
+    )  # fmt: skip
+    return replace(person, hair=thinned)
+
+
+def _root_and_middle(values_NK: NDArray[Number]) -> NDArray[Number]:
+    """Of strands (N, K, ...), the first joint and the one in the middle."""
+    return values_NK[:, [0, values_NK.shape[1] // 2]]
+
+
+def _thinned(person: Person) -> Person:
+    """With no more of the hair than its motion needs."""
+    hair = person.hair
+    if hair is None:
+        return person
+    points_N23, sway_N2 = _root_and_middle(hair.points_NK3), _root_and_middle(hair.sway_NK)
+    return replace(person, hair=replace(hair, points_NK3=points_N23, sway_NK=sway_N2))
+
+
+def _middles(posed: Posed) -> Floats:
+    """A place in the middle of each strand: of what grows on the face, then of the hair."""
+    kinds = [posed.attached_NK3] + ([] if posed.hair_NK3 is None else [posed.hair_NK3])
+    return np.concatenate([points[:, points.shape[1] // 2] for points in kinds])
 
 
 def _rejointed(points_NK3: Floats, joints: int) -> Floats:

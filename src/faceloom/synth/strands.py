@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceloom.synth.anatomy import beard_field, brow_field
+from faceloom.synth.anatomy import beard_field, brow_field, smoothstep
 from faceloom.synth.assets import Head
 from faceloom.synth.landmarks import lash_rows
 from faceloom.synth.scene import AttachedStrands, Floats, Floats32, Label, Vector
+from faceloom.synth.skin import skin_tone
 from faceloom.synth.surface import Places, Surface, scatter
 from faceloom.synth.traits import Traits
 
 JOINTS = 4
-_BROW_HAIRS, _BEARD_HAIRS = 1500, 15000
+_BROW_HAIRS, _BEARD_HAIRS = 900, 22000
 _BROW_DM, _LASH_DM, _BEARD_DM = 0.0036, 0.0042, 0.0036
+_BROW_SHARE, _BEARD_SHARE = 0.70, 0.55
+"""A hair is thinner than it can be drawn: this much of it is hair, the rest skin."""
+_SHADED = 0.6
+"""Skin among hairs lies in their shade."""
 _LASHES = {6: (90, 1.0), 7: (40, 0.55), 8: (90, 1.0), 9: (40, 0.55)}
 """Hairs and length of each lash strip: upper and lower, left then right."""
 
@@ -78,6 +83,7 @@ def _brows(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
     places = _front_surface(head).from_front(np.stack([xs, ys], -1).reshape(-1, 2))
     lift = np.tile([0.0, 0.0025, 0.003, 0.002], (count, 1))
     colours = hair_colours(traits, count, 0.5 * traits.hair.grey, rng) * 1.15
+    colours = _over_skin(colours, traits, _BROW_SHARE)
     return _group(places, count, lift, _BROW_DM, colours, Label.BROW, rng)
 
 
@@ -136,7 +142,10 @@ def _beard(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
     length = beard.length_dm * rng.uniform(0.45, 1.0, count)
     # Towards the chin: the tip's place on the skin lies below the root's.
     places = roots.of(head.base_V3)
-    tips = places + np.array([0.0, -0.55, 0.0]) * length[:, None] + rng.normal(0, 0.012, (count, 3))
+    # Over the lip hairs part in the middle and run outwards.
+    aside = 0.5 * np.sign(places[:, 0]) * smoothstep(6.68, 6.76, places[:, 1])
+    down = np.stack([aside, np.full(count, -0.55), np.zeros(count)], axis=1)
+    tips = places + down * length[:, None] + rng.normal(0, 0.012, (count, 3))
     tip_places = Surface(head.base_V3, triangles).nearest(tips)
     vertices = np.zeros((count, JOINTS, 4), np.int64)
     weights = np.zeros((count, JOINTS, 4))
@@ -147,14 +156,21 @@ def _beard(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
         weights[:, joint, :3] = roots.weights_N3 if out < 0.5 else tip_places.weights_N3
         lift[:, joint] = 0.55 * length * np.sin(out * np.pi * 0.5)
     colours = hair_colours(traits, count, min(1.0, 1.2 * traits.hair.grey), rng) * 1.1
+    colours = _over_skin(colours, traits, _BEARD_SHARE)
     return AttachedStrands(
         vertices, weights, lift, np.full(count, _BEARD_DM, np.float32), colours.astype(np.float32),
         rng.random(count).astype(np.float32), np.full(count, int(Label.BEARD), np.uint8),
     )  # fmt: skip
 
 
-_REACH = {"full": 1.0, "goatee": 0.35, "moustache": 0.10}
+_REACH = {"full": 1.0, "goatee": 0.24, "moustache": 0.085}
 """Share of a full beard's hairs."""
+
+
+def _over_skin(colours_N3: Floats32, traits: Traits, share: float) -> Floats32:
+    """The colours of hairs that cover `share` of what they are drawn on."""
+    skin = skin_tone(traits) * _SHADED
+    return np.asarray(colours_N3 * share + (1 - share) * skin, np.float32)
 
 
 def _group(

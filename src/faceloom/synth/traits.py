@@ -15,6 +15,7 @@ import numpy as np
 
 from faceloom.synth.features import draw_features
 from faceloom.synth.scene import Cloth, Glasses, Vector
+from faceloom.synth.wardrobe import draw_cloth, draw_glasses
 
 Sex = Literal["female", "male"]
 HairStyle = Literal[
@@ -183,8 +184,8 @@ def draw_traits(seed: int, spread: float = 1.0) -> Traits:
         hair=hair,
         eyes=_draw_eyes(_stream(seed, "eyes"), ancestry, skin.melanin, sex, age_years),
         teeth=_draw_teeth(_stream(seed, "teeth"), age_years),
-        cloth=_draw_cloth(_stream(seed, "cloth")),
-        glasses=_draw_glasses(_stream(seed, "glasses"), age_years),
+        cloth=draw_cloth(_stream(seed, "cloth")),
+        glasses=draw_glasses(_stream(seed, "glasses"), _ageing(age_years, 40, 70)),
     )
 
 
@@ -329,7 +330,7 @@ def _draw_beard(rng: np.random.Generator, sex: Sex) -> BeardTraits:
     )
 
 
-# -- eyes, teeth, clothes -------------------------------------------------------------------------
+# -- eyes and teeth -------------------------------------------------------------------------
 
 _DARK_EYES: tuple[tuple[Vector, Vector], ...] = (
     ((0.026, 0.013, 0.007), (0.034, 0.016, 0.008)),
@@ -363,7 +364,7 @@ def _draw_eyes(
         redness=float(np.clip(rng.normal(0.28 + 0.25 * _ageing(age_years, 40, 80), 0.12), 0, 1)),
         lash_length=float(rng.uniform(0.85, 1.2) if sex == "female" else rng.uniform(0.6, 0.95)),
         lid_rest=float(
-            np.clip(rng.normal(0.10 + 0.05 * _ageing(age_years, 45, 80), 0.045), 0, 0.24)
+            np.clip(rng.normal(0.04 + 0.06 * _ageing(age_years, 45, 80), 0.035), 0, 0.2)
         ),
     )
 
@@ -372,34 +373,3 @@ def _draw_teeth(rng: np.random.Generator, age_years: float) -> Vector:
     yellow = rng.uniform(0, 0.7) + 0.5 * _ageing(age_years, 30, 80)
     fresh, stained = np.array([0.74, 0.71, 0.64]), np.array([0.66, 0.58, 0.43])
     return _vector((fresh + (stained - fresh) * min(1.0, yellow)) * rng.uniform(0.92, 1.04))
-
-
-_CLOTHS: tuple[Vector, ...] = (
-    (0.020, 0.025, 0.050), (0.030, 0.030, 0.033), (0.012, 0.012, 0.013), (0.560, 0.550, 0.520),
-    (0.300, 0.300, 0.300), (0.085, 0.095, 0.045), (0.150, 0.020, 0.025), (0.075, 0.125, 0.210),
-    (0.420, 0.340, 0.240), (0.330, 0.190, 0.040), (0.020, 0.110, 0.105), (0.290, 0.105, 0.085),
-    (0.220, 0.330, 0.450), (0.380, 0.230, 0.260), (0.110, 0.060, 0.035), (0.055, 0.140, 0.075),
-)  # fmt: skip
-
-
-def _draw_cloth(rng: np.random.Generator) -> Cloth:
-    first, second = rng.choice(len(_CLOTHS), 2, replace=False)
-    shade = np.exp(rng.normal(0, 0.12))
-    colour = _vector(np.array(_CLOTHS[first]) * shade)
-    if rng.random() < 0.68:
-        return Cloth(colour, colour)
-    wave_y, wave_x = ((18.0, 0.0), (40.0, 0.0), (0.0, 30.0))[int(rng.integers(3))]
-    return Cloth(colour, _vector(_CLOTHS[second]), wave_y, wave_x, float(rng.choice([0.3, 0.7])))
-
-
-_FRAMES: tuple[Vector, ...] = (
-    (0.010, 0.010, 0.011), (0.050, 0.022, 0.010), (0.120, 0.120, 0.125), (0.200, 0.130, 0.060),
-    (0.020, 0.028, 0.060),
-)  # fmt: skip
-
-
-def _draw_glasses(rng: np.random.Generator, age_years: float) -> Glasses | None:
-    if rng.random() > 0.13 + 0.18 * _ageing(age_years, 40, 70):
-        return None
-    kind = str(rng.choice(["round", "square", "half-rim"]))
-    return Glasses(kind, _FRAMES[int(rng.integers(len(_FRAMES)))], float(rng.uniform(0.1, 0.35)))

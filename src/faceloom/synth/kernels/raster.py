@@ -14,6 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 _BANDS = 8
+_LONGEST_PX = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +54,12 @@ def draw_strands(
     towards_viewer: float = 0.0,
 ) -> None:
     """Draw polylines that taper to a quarter of their width; nearness grows by the factor
-    1 + `towards_viewer`, so that a strand which lies on the skin is seen."""
+    1 + `towards_viewer`, so that a strand which lies on the skin is seen. Strands none of whose
+    joints is seen over what was drawn before are left out whole."""
+    seen_N = _seen(points_NK3, target.nearness_HW, towards_viewer)
     _strands(
-        points_NK3, width_N_px, target.nearness_HW, target.index_HW, target.weights_HW2, first,
-        towards_viewer,
+        points_NK3, width_N_px, seen_N, target.nearness_HW, target.index_HW, target.weights_HW2,
+        first, towards_viewer,
     )  # fmt: skip
 
 
@@ -99,34 +102,78 @@ def _triangles(points, triangles, nearness, index, weights, first):
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _strands(points, widths, nearness, index, weights, first, towards_viewer):
+def _seen(points, nearness, towards_viewer):
+    """Which strands have a joint, or the middle between two, in front of what was drawn."""
+    height, width = nearness.shape
+    seen = np.zeros(points.shape[0], np.bool_)
+    for s in prange(points.shape[0]):
+        for k in range(2 * points.shape[1] - 1):
+            a, b = points[s, k // 2], points[s, (k + 1) // 2]
+            x, y = int(np.floor(0.5 * (a[0] + b[0]))), int(np.floor(0.5 * (a[1] + b[1])))
+            if x < 0 or y < 0 or x >= width or y >= height:
+                continue
+            if 0.5 * (a[2] + b[2]) * (1 + towards_viewer) > nearness[y, x]:
+                seen[s] = True
+                break
+    return seen
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def _strands(points, widths, seen, nearness, index, weights, first, towards_viewer):
     height, width = nearness.shape
     rows = (height + _BANDS - 1) // _BANDS
     joints = points.shape[1]
     for band in prange(_BANDS):
         top, bottom = band * rows, min(height, (band + 1) * rows) - 1
         for s in range(points.shape[0]):
+            if not seen[s]:
+                continue
             for k in range(joints - 1):
-                x0, y0, z0 = points[s, k, 0], points[s, k, 1], points[s, k, 2]
-                x1, y1, z1 = points[s, k + 1, 0], points[s, k + 1, 1], points[s, k + 1, 2]
                 across = widths[s] * (1.0 - 0.75 * (k + 0.5) / (joints - 1))
+                y0, y1 = points[s, k, 1], points[s, k + 1, 1]
                 if max(y0, y1) + across < top or min(y0, y1) - across > bottom + 1:
                     continue
-                steps = int(max(abs(x1 - x0), abs(y1 - y0))) + 1
-                if steps > 400:
-                    continue  # Behind the camera, or broken.
-                radius = max(across * 0.5, 0.5)
-                for j in range(steps):
-                    share = (j + 0.5) / steps
-                    x, y = x0 + (x1 - x0) * share, y0 + (y1 - y0) * share
-                    near = (z0 + (z1 - z0) * share) * (1 + towards_viewer)
-                    left, right = int(np.floor(x - radius + 0.5)), int(np.floor(x + radius - 0.5))
-                    low, high = int(np.floor(y - radius + 0.5)), int(np.floor(y + radius - 0.5))
-                    right, high = max(left, right), max(low, high)
-                    for yy in range(max(low, top), min(high, bottom) + 1):
-                        for xx in range(max(left, 0), min(right, width - 1) + 1):
-                            if near > nearness[yy, xx]:
-                                nearness[yy, xx] = near
-                                index[yy, xx] = first + s
-                                weights[yy, xx, 0] = (k + share) / (joints - 1)
-                                weights[yy, xx, 1] = (xx + 0.5 - x) / radius
+                _segment(
+                    points[s, k], points[s, k + 1], max(across * 0.5, 0.5), k, joints - 1, top,
+                    bottom, width, first + s, 1 + towards_viewer, nearness, index, weights,
+                )  # fmt: skip
+
+
+@njit(inline="always")
+def _segment(
+    start, end, radius, k, segments, top, bottom, width, number, nearer, nearness, index, weights
+):
+    """One piece of a strand: a span of pixels across it for each row, or for each column where it
+    runs more sideways than down."""
+    dx, dy, dz = end[0] - start[0], end[1] - start[1], end[2] - start[2]
+    if max(abs(dx), abs(dy)) > _LONGEST_PX:
+        return  # Behind the camera, or broken.
+    upright = abs(dy) >= abs(dx)
+    main = 1 if upright else 0
+    run = dy if upright else dx
+    if run == 0:
+        return
+    slope = (dx if upright else dy) / run
+    half = radius * np.sqrt(1 + slope * slope)
+    low = int(np.ceil(min(start[main], end[main]) - 0.5))
+    high = int(np.ceil(max(start[main], end[main]) - 0.5)) - 1
+    if upright:
+        low, high = max(low, top), min(high, bottom)
+        least, most = 0, width - 1
+    else:
+        low, high = max(low, 0), min(high, width - 1)
+        least, most = top, bottom
+    for line in range(low, high + 1):
+        share = (line + 0.5 - start[main]) / run
+        middle = start[1 - main] + (line + 0.5 - start[main]) * slope
+        near = np.float32((start[2] + dz * share) * nearer)
+        left, right = int(np.ceil(middle - half - 0.5)), int(np.floor(middle + half - 0.5))
+        if right < left:
+            left = right = int(np.floor(middle))
+        for place in range(max(left, least), min(right, most) + 1):
+            y, x = (line, place) if upright else (place, line)
+            if near > nearness[y, x]:
+                nearness[y, x] = near
+                index[y, x] = number
+                weights[y, x, 0] = (k + share) / segments
+                weights[y, x, 1] = (place + 0.5 - middle) / half

@@ -18,6 +18,9 @@ SKIN, EYE, UPPER_TEETH, LOWER_TEETH, TONGUE, SOLID, FRAME, CLOTH = range(8)
 LABEL_BACKGROUND, LABEL_FACE, LABEL_EYE, LABEL_MOUTH = 0, 1, 3, 5
 LABEL_SKIN, LABEL_CLOTH, LABEL_GLASSES, LABEL_OCCLUDER, LABEL_HAIR = 7, 8, 10, 11, 6
 
+_MOST_WRAP = 0.30
+"""The widest that a material lets light wrap round."""
+
 
 @njit(inline="always")
 def _ramp(low, high, value):
@@ -118,9 +121,12 @@ def _key_share(place, shadow_map, projection, bias, step):
 
 
 @njit(cache=True, nogil=True)
-def _material(material, rest, uv, neck, skin, chart, bump, eye, teeth, cloth, solid, seed, out):
+def _material(
+    material, rest, uv, neck, skin, chart, eye, teeth, cloth, solid, seed, texel, out
+):  # fmt: skip
     """Albedo (out[0:3]), specular strength (3), gloss (4), wraps (5:8), bump gradient (8:11);
-    gives the material, in which skin below the collar has become cloth."""
+    gives the
+    material, in which skin below the collar has become cloth. `texel` (8,) is working space."""
     out[8] = out[9] = out[10] = 0.0
     out[5] = out[6] = out[7] = 0.0
     if material == SKIN and neck < 0 and rest[1] < 6.6:
@@ -132,10 +138,9 @@ def _material(material, rest, uv, neck, skin, chart, bump, eye, teeth, cloth, so
         return CLOTH
     if material == SKIN:
         if uv[0] >= 0:
-            values = np.empty(4)
-            _look_up(bump, uv[0], uv[1], values)
-            out[8], out[9], out[10] = values[0], values[1], values[2]
-            _look_up(chart, uv[0], uv[1], out)
+            _look_up(chart, uv[0], uv[1], texel)
+            out[0], out[1], out[2], out[3] = texel[0], texel[1], texel[2], texel[3]
+            out[8], out[9], out[10] = texel[4], texel[5], texel[6]
         else:
             out[0], out[1], out[2], out[3] = skin[0], skin[1], skin[2], 0.3
         out[4] = 20.0
@@ -177,16 +182,19 @@ def _label(material, face):
 @njit(cache=True, parallel=True, nogil=True)
 def shade_triangles(
     index, weights, triangles, materials, solids, points, normals, rest, uv, neck, face, sky, open_,
-    rotation, viewer, chart, bump, skin, eye, teeth, cloth, oil, seed,
+    rotation, viewer, chart, skin, eye, teeth, cloth, oil, seed,
     shadow_map, projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
     lamp_colours, lamp_sharpness, albedo, diffuse, specular, labels,
 ):  # fmt: skip
-    """Fill the outputs (H, W, ...) where a triangle is seen."""
+    """Fill the outputs (H, W, ...) where a triangle is seen.
+
+    `chart` (H, W, 8) holds albedo, specular strength, the bump's gradient and one channel spare.
+    """
     height, width = index.shape
     for y in prange(height):
         out, light, mirror = np.zeros(12), np.zeros(3), np.zeros(3)
         place, normal, rest_place = np.zeros(3), np.zeros(3), np.zeros(3)
-        view, half, at = np.zeros(3), np.zeros(3), np.zeros(2)
+        view, half, at, texel = np.zeros(3), np.zeros(3), np.zeros(2), np.zeros(8)
         for x in range(width):
             t = index[y, x]
             if t < 0 or t >= triangles.shape[0]:
@@ -205,7 +213,7 @@ def shade_triangles(
             openness = w0 * open_[i] + w1 * open_[j] + w2 * open_[k]
             material = _material(
                 materials[t], rest_place, at, w0 * neck[i] + w1 * neck[j] + w2 * neck[k], skin,
-                chart, bump, eye, teeth, cloth, solids[t], seed, out,
+                chart, eye, teeth, cloth, solids[t], seed, texel, out,
             )  # fmt: skip
             labels[y, x] = _label(material, w0 * face[i] + w1 * face[j] + w2 * face[k])
             for c in range(3):  # The bump's gradient, turned with the head.
@@ -221,9 +229,11 @@ def shade_triangles(
                     normal[c] = -normal[c]
                 facing = -facing
             to_key = _dot(normal, key_direction)
-            bias = 0.025 + 0.02 * (1 - max(0.0, to_key))
-            lit = _key_share(place, shadow_map, projection, bias, shadow_step)
-            lit *= min(1.0, 0.25 + 1.1 * openness)
+            lit = 0.0
+            if to_key > -_MOST_WRAP:  # Further round, no key light comes.
+                bias = 0.025 + 0.02 * (1 - max(0.0, to_key))
+                lit = _key_share(place, shadow_map, projection, bias, shadow_step)
+                lit *= min(1.0, 0.25 + 1.1 * openness)
             if UPPER_TEETH <= material <= TONGUE:
                 lit = max(lit, 0.2)
             for c in range(3):
@@ -249,7 +259,7 @@ def shade_triangles(
             gloss, strength = out[4], out[3]
             lobe = (gloss + 2) / 8 * highlight**gloss
             if material == SKIN:
-                lobe = 0.68 * lobe + 0.32 * (90 + 2) / 8 * highlight**90
+                lobe = 0.82 * lobe + 0.18 * (90 + 2) / 8 * highlight**90
                 strength *= oil
             elif material == EYE:
                 lobe = min(lobe, 40.0)

@@ -1,0 +1,57 @@
+"""Bending one person's faces into the mean shape of another: what colour matching is for colour.
+
+A decoder learns from codes of its own person and is used with codes of the other one, whose mouth
+and eyes lie elsewhere in the aligned crop. If some of its inputs are bent into the other's mean
+shape (the target stays), it has met such codes, and paints its own shape for them.
+
+Convention: places are x, y in [-1, 1] over the stored crop (`augment`); M mesh points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from torch import Tensor
+from torch.nn import functional as F
+
+_NODES = 17
+"""Places a side at which the field is known; smooth in between."""
+_SMOOTHING = 1e-3
+_RIM, _RIM_POINTS = 1.25, 8
+"""Beyond the frame nothing moves."""
+
+
+def mean_shape(meshes_N4683: NDArray[np.float32], crop_px: int) -> NDArray[np.float64]:
+    """The median place (468, 2) of each mesh point over a person's crops of this size."""
+    middle = np.median(meshes_N4683[..., :2].astype(np.float64), axis=0)
+    return (middle + 0.5) / crop_px * 2 - 1
+
+
+def shape_field(
+    own_M2: NDArray[np.float64], other_M2: NDArray[np.float64], size_px: int, coverage: float
+) -> Tensor:
+    """What to add to sampling grids (size, size, 2) of the tight frame, so that a face of mean
+    shape `own` is sampled into the mean shape `other`.
+
+    A thin-plate spline (Bookstein 1989) through the mesh points, which falls to nothing outside
+    the frame.
+    """
+    rim = np.linspace(-_RIM, _RIM, _RIM_POINTS)
+    edge = np.full(_RIM_POINTS, _RIM)
+    around_R2 = np.concatenate(
+        [np.stack([rim, s * edge], 1) for s in (-1, 1)]
+        + [np.stack([s * edge, rim], 1) for s in (-1, 1)]
+    )
+    # The corners are in both; a spline takes each place once.
+    around_R2 = np.unique(around_R2, axis=0)
+    places = np.concatenate([other_M2 * coverage, around_R2])
+    moves = np.concatenate([own_M2 - other_M2, np.zeros_like(around_R2)])
+    nodes = (np.arange(_NODES) + 0.5) * (2 / _NODES) - 1
+    columns, rows = np.meshgrid(nodes, nodes)
+    spline = RBFInterpolator(places, moves, smoothing=_SMOOTHING)
+    coarse = spline(np.stack([columns.ravel(), rows.ravel()], 1)).reshape(_NODES, _NODES, 2)
+    field = torch.from_numpy(coarse.astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
+    full = F.interpolate(field, size=(size_px, size_px), mode="bicubic", align_corners=False)
+    return full[0].permute(1, 2, 0).contiguous()
