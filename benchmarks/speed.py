@@ -107,24 +107,25 @@ def measure_train(size_px: int, seconds: float = 25.0) -> dict[str, float]:
     from torch.nn import functional as F
 
     from faceloom.data.batches import PairBatches
-    from faceloom.models.masked_gan import MaskedGan
+    from faceloom.models import MaskedGanConfig, build_learner
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
     from faceloom.train.run import Place, Run
 
     config = replace(preset_config("fast", size_px), budget=Budget(None, 10**9))
+    assert isinstance(config.model, MaskedGanConfig)
     schedule = replace(config.model.schedule, adversarial_start=0.0, critic_start=0.0)
     config = replace(config, model=replace(config.model, schedule=schedule))
     identities = F.normalize(torch.randn(2, 512), dim=1)
     batches = PairBatches(
         *face_banks(size_px), size_px, config.per_side, config.seed, config.augment
     )
-    trainer = Trainer(MaskedGan(config.model, identities), batches, Run(Path("unused")), config)
+    trainer = Trainer(build_learner(config.model, identities), batches, Run(Path("unused")), config)
     flops = step_flops(trainer)
     for step in range(8):
         trainer._step(batches.batch(step))
     done, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds or done % config.model.schedule.critic_every:
+    while time.perf_counter() - started < seconds or done % schedule.critic_every:
         trainer.place = Place(1 + done)
         trainer._step(batches.batch(done))
         done += 1
@@ -158,7 +159,7 @@ def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
     from torch.nn import functional as F
 
     from faceloom.data.batches import PairBatches
-    from faceloom.models.masked_gan import MaskedGan
+    from faceloom.models import build_learner
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
     from faceloom.train.run import Run
@@ -170,7 +171,7 @@ def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
         config = replace(config, prefetch=prefetch, budget=Budget(None, 10**9))
         identities = F.normalize(torch.randn(2, 512), dim=1)
         batches = PairBatches(*banks, size_px, config.per_side, config.seed, config.augment)
-        trainer = Trainer(MaskedGan(config.model, identities), batches, Run(Path("x")), config)
+        trainer = Trainer(build_learner(config.model, identities), batches, Run(Path("x")), config)
         stream = trainer._batches()
         for _ in range(5):
             trainer._step(next(stream))
@@ -238,7 +239,7 @@ def measure_here(name: str, arguments: list[Any]) -> None:
 
 def make_run(folder: Path) -> Path:
     """An untrained 96 px model with its run folder: speed does not hang on what it learned."""
-    from faceloom.models.masked_gan import PairGenerator
+    from faceloom.models import build_generator
     from faceloom.train.config import preset_config
     from faceloom.train.run import Place, Run, SideRecord
 
@@ -246,7 +247,7 @@ def make_run(folder: Path) -> Path:
     run = Run(folder / "run")
     side = SideRecord("none", 20, "synthetic", [0.0] * 512)
     run.create(config, {"a": side, "b": side})
-    model = PairGenerator(config.model.shape)
+    model = build_generator(config.model)
     run.save_model(dict(model.state_dict()), Place())
     return run.path
 

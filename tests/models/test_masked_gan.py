@@ -61,6 +61,7 @@ def moment(progress: float, step: int = 0) -> Moment:
 @pytest.mark.parametrize("preset", ["fast", "quality"])
 def test_every_recipe_trains_two_steps(preset: str, size_px: int, tmp_path: Path) -> None:
     config = preset_config(preset, size_px)
+    assert isinstance(config.model, MaskedGanConfig)
     model = replace(config.model, schedule=ALL_AT_ONCE)
     config = replace(config, model=model, per_side=1, budget=Budget(None, 2))
     trainer = Trainer(

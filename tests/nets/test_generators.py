@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from faceloom.models.masked_gan import PairGenerator
+from faceloom.models import MaskedGanConfig
+from faceloom.models.pair import PairGenerator
 from faceloom.nets.blocks import fold, unfold
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.generators import GeneratorShape
@@ -19,9 +20,10 @@ TINY = GeneratorShape(32, 2, (8, 12, 16), 24, (16, 12, 8), (1, 0))
 @pytest.mark.parametrize("preset", ["fast", "quality"])
 @pytest.mark.parametrize("size_px", SIZES_PX)
 def test_every_preset_paints_at_its_size(preset: str, size_px: int) -> None:
-    shape = preset_config(preset, size_px).model.shape
+    model = preset_config(preset, size_px).model
+    assert isinstance(model, MaskedGanConfig)
     with torch.device("meta"):
-        patch = PairGenerator(shape).swap(torch.empty(2, 3, size_px, size_px), "a")
+        patch = PairGenerator(model.shape).swap(torch.empty(2, 3, size_px, size_px), "a")
     assert patch.rgb_BCHW.shape == (2, 3, size_px, size_px)
     assert patch.alpha_B1HW.shape == (2, 1, size_px, size_px)
 

@@ -59,6 +59,33 @@ def test_every_style_grows_on_the_scalp() -> None:
         assert eyes.mean() < 0.01, style  # The face stays free.
 
 
+def test_open_hair_falls_beside_the_face() -> None:
+    from faceloom.synth.hair import make_hair
+
+    head, traits = load_head(), draw_traits(7)
+    for style in ("bob", "long"):
+        hair = dataclasses.replace(traits.hair, style=style, fringe=False, wave=0.2)
+        points = make_hair(
+            head, head.base_V3, dataclasses.replace(traits, hair=hair)
+        ).points_NK3  # fmt: skip
+        before_face = (np.abs(points[..., 0]) < 0.55) & (points[..., 1] < 7.8)
+        assert not (before_face & (points[..., 2] > 1.05)).any(), style
+        # The lengths hang: their last piece points down rather than aside.
+        ends = points[:, -1] - points[:, -2]
+        long_ones = points[:, -1, 1] < 6.9
+        assert np.median(-ends[long_ones, 1] / np.linalg.norm(ends[long_ones], axis=1)) > 0.8
+
+
+def test_any_beginning_of_the_hairs_covers_the_head(
+    pair: tuple[BuiltPerson, BuiltPerson],
+) -> None:
+    for person in pair:
+        assert person.hair is not None
+        points = person.hair.points_NK3
+        some = points[: len(points) // 3]
+        assert np.allclose(some.mean(axis=(0, 1)), points.mean(axis=(0, 1)), atol=0.02)
+
+
 def test_strands_grow_where_they_should(pair: tuple[BuiltPerson, BuiltPerson]) -> None:
     person, head = pair[0], load_head()
     attached = person.attached
@@ -76,7 +103,13 @@ def test_a_swap_changes_the_inner_face_alone(pair: tuple[BuiltPerson, BuiltPerso
     head = load_head()
     outside = head.masks_V["face"] == 0
     outside[np.unique(head.triangles_T3[head.part_T != 0])] = False
+    # Mouth, nostrils and the backs of lids come with the face that they lie behind.
+    x, y, z = np.abs(head.base_V3).T
+    behind = (x < 0.44) & (y > 6.42) & (y < 7.42) & (z > 0.55)
+    outside &= ~behind
     assert outside.sum() > 500
+    span = [np.ptp(person.vertices_V3[behind], axis=0) for person in (face, swapped)]
+    assert np.ptp(span[1] / span[0]) < 1e-6  # The same shape, at another size.
     assert np.array_equal(swapped.vertices_V3[outside], footage.vertices_V3[outside])
     chart = head.chart
     texels = chart.masks_X["face"] == 0

@@ -15,7 +15,8 @@ from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.errors import UserError
 from faceloom.faces.align import reference_points
 from faceloom.image import warp
-from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
+from faceloom.models import build_learner
+from faceloom.models.masked_gan import MaskedGanConfig, Schedule
 from faceloom.nets.blocks import seeded_init
 from faceloom.nets.generators import GeneratorShape
 from faceloom.train.config import Budget, TrainConfig, from_dict, to_dict, with_settings
@@ -42,7 +43,7 @@ def bank(seed: int) -> FaceBank:
 def trainer(path: Path, settings: TrainConfig) -> Trainer:
     seeded_init(settings.seed)
     identities = torch.nn.functional.normalize(torch.randn(2, 512), dim=1)
-    learner = MaskedGan(settings.model, identities)
+    learner = build_learner(settings.model, identities)
     batches = PairBatches(bank(0), bank(1), 64, settings.per_side, settings.seed, settings.augment)
     run = Run(path)
     if not run.exists:
@@ -172,6 +173,7 @@ def test_settings_reach_their_place() -> None:
     changed = with_settings(
         config(3), ["optimizer.lr=0.002", "model.weights.eyes=9", "budget.steps=7"]
     )
+    assert isinstance(changed.model, MaskedGanConfig)
     assert (changed.optimizer.lr, changed.model.weights.eyes, changed.budget.steps) == (0.002, 9, 7)
     assert from_dict(json.loads(json.dumps(to_dict(changed)))) == changed
 

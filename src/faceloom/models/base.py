@@ -6,14 +6,16 @@ model's `coverage`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from torch import Generator, Tensor, nn
 
 from faceloom.data.batches import Batch
 from faceloom.faces.face import Patch
+from faceloom.losses.schedule import Schedule
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -34,8 +36,9 @@ class Phase:
     """One of a step's alternating objectives.
 
     `loss` gives named terms, weights applied; the sum of those not in `observed` is minimised over
-    `modules`. `lr` is a factor on the run's rate; the phase runs once `progress >= start`, every
-    `every` steps. `adversary` marks a discriminator, whose optimiser uses less momentum.
+    `modules`. `lr` is a factor on the run's rate, `fall` another one that changes with progress;
+    the phase runs once `progress >= start`, every `every` steps. `adversary` marks a player against
+    others, a discriminator above all, whose optimiser uses less momentum.
     """
 
     name: str
@@ -46,6 +49,11 @@ class Phase:
     every: int = 1
     adversary: bool = False
     observed: frozenset[str] = frozenset()
+    fall: Schedule = field(default_factory=Schedule)
+
+    def rate(self, moment: Moment) -> float:
+        """The factor on the run's learning rate."""
+        return self.lr * self.fall.at(moment.progress)
 
     def active(self, moment: Moment) -> bool:
         return moment.progress >= self.start and moment.step % self.every == 0
@@ -68,6 +76,21 @@ class Swapper(Protocol):
     def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
         """The faces painted as the person of side `to`, with opacity."""
         ...
+
+
+class SwapNet(nn.Module, ABC):
+    """A swapper with weights: what a learner trains and a run's `model.safetensors` fills."""
+
+    size_px: int
+    coverage: float
+
+    @abstractmethod
+    def encode(self, x_BCHW: Tensor) -> Tensor:
+        """As `Swapper.encode`."""
+
+    @abstractmethod
+    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+        """As `Swapper.swap`."""
 
 
 class Learner(Protocol):

@@ -10,35 +10,28 @@ Schedule: reconstruction from the start; discriminators, identity and features o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
-from faceloom.faces.face import Patch
 from faceloom.models.base import SIDES, Moment, Phase, Side
+from faceloom.models.pair import PairGenerator, ReconstructionWeights, reconstruction_terms
+from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic
-from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
+from faceloom.nets.generators import GeneratorShape
 
 _OWN_SPREAD = 0.2
 """Pictures of one person are about this far from their mean; to come nearer is to fool the net."""
 
 
 @dataclass(frozen=True)
-class LossWeights:
+class LossWeights(ReconstructionWeights):
     """The weight of every term; those of the frozen critic hold for one face of the batch share."""
 
-    background: float = 0.2
-    """Weight of a pixel outside the hull, where skin is carried on; one inside has 1."""
-    eyes: float = 12.0
-    mouth: float = 8.0
-    l1: float = 1.0
-    dssim: float = 0.8
-    edge: float = 0.5
-    mask: float = 0.1
-    mask_variation: float = 0.02
     adversarial: float = 0.05
     identity: float = 0.1
     swap_identity: float = 0.1
@@ -66,68 +59,30 @@ class MaskedGanConfig:
     """Factor on the generator's learning rate."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
+    learner: Literal["masked_gan"] = "masked_gan"
 
 
-class PairGenerator(nn.Module):
-    """The shared encoder and both decoders: all that conversion needs."""
-
-    def __init__(self, shape: GeneratorShape, coverage: float = 1.0) -> None:
-        super().__init__()
-        self.size_px = shape.size_px
-        self.coverage = coverage
-        self.encoder = Encoder(shape)
-        self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
-
-    def encode(self, x_BCHW: Tensor) -> Tensor:
-        return self.encoder(x_BCHW)
-
-    def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:
-        """Colour in [-1, 1] and alpha logits."""
-        return self.decoders[to](code_BD)
-
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
-        rgb_BCHW, logit_B1HW = self.decode(self.encode(x_BCHW), to)
-        return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()))
-
-
-@dataclass
-class _Painted:
-    """What the generator made of one side of a batch, kept for the other phases of the step."""
-
-    rgb: Tensor
-    logit: Tensor
-    result: Tensor
-
-
-class MaskedGan:
+class MaskedGan(NetLearner[PairGenerator]):
     """The learner. `identities` are both sides' mean identity vectors (2, 512), for the swap's
     identity loss; None leaves that term out."""
 
     def __init__(self, config: MaskedGanConfig, identities: Tensor | None = None) -> None:
-        self.config = config
-        self.generator = PairGenerator(config.shape)
+        generator = self.make_generator(config)
+        width, stem = config.discriminator_width, config.shape.stem
         self.discriminators = nn.ModuleDict(
-            {
-                side: PatchDiscriminator(config.discriminator_width, config.shape.stem)
-                for side in SIDES
-            }
+            {side: PatchDiscriminator(width, stem) for side in SIDES}
         )
+        super().__init__(generator, discriminators=self.discriminators)
+        self.config = config
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.identities = identities
-        self._painted: dict[Side, _Painted] = {}
+        self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
 
-    @property
-    def swapper(self) -> PairGenerator:
-        return self.generator
-
-    @property
-    def generator_modules(self) -> nn.Module:
-        return self.generator
-
-    @property
-    def all_modules(self) -> nn.Module:
-        return nn.ModuleDict({"generator": self.generator, "discriminators": self.discriminators})
+    @staticmethod
+    def make_generator(config: MaskedGanConfig) -> PairGenerator:
+        """The network that conversion uses."""
+        return PairGenerator(config.shape)
 
     def phases(self) -> tuple[Phase, ...]:
         start = self.config.schedule.adversarial_start
@@ -156,15 +111,15 @@ class MaskedGan:
         for side, share, code in zip(SIDES, batch.sides, codes.chunk(2), strict=True):
             self._codes[side] = code
             rgb, logit = self.generator.decode(code, side)
-            painted = self._composite(rgb, logit, share.warped_BCHW)
+            painted = composite(rgb, logit, share.warped_BCHW)
             self._painted[side] = painted
             found = self._reconstruction(painted, share)
             if moment.progress >= schedule.adversarial_start:
                 found["adversarial"] = self._fooling(side, share)
-            _add(terms, found)
+            add_terms(terms, found)
         critic_turn = moment.step % schedule.critic_every == 0
         if moment.progress >= schedule.critic_start and critic_turn:
-            _add(terms, self._critique(batch))
+            add_terms(terms, self._critique(batch))
         return terms
 
     def discriminator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
@@ -172,30 +127,16 @@ class MaskedGan:
         terms: dict[str, Tensor] = {}
         for side, share in zip(SIDES, batch.sides, strict=True):
             count = len(share.target_BCHW)
-            mix_B = _beta(0.2, count, moment)
+            mix_B = beta_shares(0.2, count, moment).to(share.target_BCHW.device)
             real = torch.cat([share.target_BCHW, share.warped_BCHW], dim=1)
             fake = torch.cat([self._judged(side, share).detach(), share.warped_BCHW], dim=1)
             score = self.discriminators[side](losses.mixup(real, fake, mix_B))
-            _add(terms, {"discriminator": losses.least_squares(score, mix_B.view(-1, 1, 1, 1))})
+            loss = losses.least_squares(score, mix_B.view(-1, 1, 1, 1))
+            add_terms(terms, {"discriminator": loss})
         return terms
 
-    def _composite(self, rgb: Tensor, logit: Tensor, under: Tensor) -> _Painted:
-        rgb, logit = rgb.float(), logit.float()
-        alpha = torch.sigmoid(logit)
-        return _Painted(rgb, logit, alpha * rgb + (1 - alpha) * under)
-
-    def _reconstruction(self, painted: _Painted, share: SideBatch) -> dict[str, Tensor]:
-        w = self.config.weights
-        focus = w.background + (1 - w.background) * share.hull_B1HW
-        focus = focus + w.eyes * share.eyes_B1HW + w.mouth * share.mouth_B1HW
-        target = losses.extended(share.target_BCHW, share.hull_B1HW)
-        return {
-            "l1": w.l1 * losses.weighted_l1(painted.rgb, target, focus),
-            "dssim": w.dssim * losses.weighted_dssim(painted.rgb, target, focus),
-            "edge": w.edge * losses.weighted_edge(painted.rgb, target, focus),
-            "mask": w.mask * losses.mask_supervision(painted.logit, share.hull_B1HW),
-            "variation": w.mask_variation * losses.total_variation(torch.sigmoid(painted.logit)),
-        }
+    def _reconstruction(self, painted: Painted, share: SideBatch) -> dict[str, Tensor]:
+        return reconstruction_terms(painted, share, self.config.weights)
 
     def _judged(self, side: Side, share: SideBatch) -> Tensor:
         """The result within the hull, the target around it: a discriminator that saw the bent
@@ -204,12 +145,8 @@ class MaskedGan:
         return hull * self._painted[side].result + (1 - hull) * share.target_BCHW
 
     def _fooling(self, side: Side, share: SideBatch) -> Tensor:
-        net = self.discriminators[side]
-        for parameter in net.parameters():
-            parameter.requires_grad_(False)
-        score = net(torch.cat([self._judged(side, share), share.warped_BCHW], dim=1))
-        for parameter in net.parameters():
-            parameter.requires_grad_(True)
+        with frozen(self.discriminators[side]) as net:
+            score = net(torch.cat([self._judged(side, share), share.warped_BCHW], dim=1))
         return self.config.weights.adversarial * losses.least_squares(score, 1.0)
 
     def _critique(self, batch: Batch) -> dict[str, Tensor]:
@@ -235,21 +172,9 @@ class MaskedGan:
             * losses.identity_distance(found.embedding[:own], wanted.embedding),
         }
         if self.identities is not None:
-            swapped_to = self.identities.flip(0).repeat_interleave(count, dim=0)
+            swapped_to = self.identities.to(rgb.device).flip(0).repeat_interleave(count, dim=0)
             swapped_as = found.embedding[own:]
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         return terms
-
-
-def _beta(concentration: float, count: int, moment: Moment) -> Tensor:
-    """Beta(c, c) shares (count,), from the step's own generator, as a ratio of gammas."""
-    shape = torch.full((count, 2), concentration)
-    gammas = torch._standard_gamma(shape, generator=moment.generator).clamp_min(1e-30)
-    return gammas[:, 0] / gammas.sum(dim=1)
-
-
-def _add(terms: dict[str, Tensor], found: dict[str, Tensor]) -> None:
-    for name, value in found.items():
-        terms[name] = terms[name] + value if name in terms else value

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 LEAK = 0.1
 
@@ -21,6 +22,11 @@ def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     nn.init.kaiming_normal_(conv.weight, a=LEAK)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return conv
+
+
+def bounded(conv: nn.Conv2d, spectral: bool) -> nn.Module:
+    """The convolution, its gain held at 1 if `spectral` (Miyato et al. 2018, arXiv:1802.05957)."""
+    return spectral_norm(conv) if spectral else conv
 
 
 def activate(x_BCHW: Tensor) -> Tensor:

@@ -11,19 +11,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import LEAK, conv3, fold
+from faceloom.nets.blocks import LEAK, bounded, conv3, fold
 
 
 class PatchDiscriminator(nn.Module):
     """Folds `stem` x `stem` pixels into channels, then three scales; nothing is convolved at full
     size, where few channels would keep a CPU's matrix units idle."""
 
-    def __init__(self, width: int, stem: int, inputs: int = 6) -> None:
+    def __init__(self, width: int, stem: int, inputs: int = 6, spectral: bool = False) -> None:
         super().__init__()
         self.stem = stem
-        self.enter = conv3(inputs * stem**2, width)
-        self.layers = nn.ModuleList([conv3(width, 2 * width, 2), conv3(2 * width, 2 * width, 2)])
-        self.leave = conv3(2 * width, 1)
+        self.enter = bounded(conv3(inputs * stem**2, width), spectral)
+        widths = ((width, 2 * width), (2 * width, 2 * width))
+        self.layers = nn.ModuleList([bounded(conv3(i, o, 2), spectral) for i, o in widths])
+        self.leave = bounded(conv3(2 * width, 1), spectral)
 
     def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b 1 p p"]:
         maps = F.leaky_relu(self.enter(fold(x_BCHW, self.stem)), LEAK)

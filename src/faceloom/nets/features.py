@@ -6,13 +6,14 @@ fixed similarity of an average face, so that the loss stays differentiable and c
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceloom.faces.identity import IDENTITY_PX, load_identity, standard_transform
+from faceloom.faces.identity import IDENTITY_PX, IdentityNet, load_identity, standard_transform
 
 
 class Opinion(NamedTuple):
@@ -38,8 +39,23 @@ class FaceCritic:
         self._grid_1HW2 = grid.float().unsqueeze(0)
 
     def __call__(self, faces_BCHW: Tensor) -> Opinion:
+        net = self._net_on(faces_BCHW.device)
+        maps = net.features(self._crops(faces_BCHW))
+        return Opinion(maps, net.embedding(maps[-1]))
+
+    def depths(self, faces_BCHW: Tensor) -> list[Tensor]:
+        """Feature maps at four depths, deep to shallow, as perceptual losses weigh them."""
+        net = self._net_on(faces_BCHW.device)
+        maps = net.features(self._crops(faces_BCHW))
+        return [net.widen(maps[-1]), *reversed(maps)]
+
+    def _net_on(self, device: torch.device) -> IdentityNet:
+        """The network on that device; the shared one stays on the CPU, where faces are selected."""
+        if next(self._net.parameters()).device != device:
+            self._net = copy.deepcopy(self._net).to(device)
+        return self._net
+
+    def _crops(self, faces_BCHW: Tensor) -> Tensor:
         grid = self._grid_1HW2.to(faces_BCHW.device).expand(len(faces_BCHW), -1, -1, -1)
         crops = F.grid_sample(faces_BCHW, grid, padding_mode="border", align_corners=False)
-        crops = crops.contiguous(memory_format=torch.channels_last)
-        maps = self._net.features(crops)
-        return Opinion(maps, self._net.embedding(maps[-1]))
+        return crops.contiguous(memory_format=torch.channels_last)

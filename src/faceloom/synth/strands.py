@@ -6,6 +6,8 @@ lift along the skin's normal.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from faceloom.synth.anatomy import beard_field, brow_field, smoothstep
@@ -19,7 +21,7 @@ from faceloom.synth.traits import Traits
 JOINTS = 4
 _BROW_HAIRS, _BEARD_HAIRS = 900, 22000
 _BROW_DM, _LASH_DM, _BEARD_DM = 0.0036, 0.0042, 0.0036
-_BROW_SHARE, _BEARD_SHARE = 0.70, 0.55
+_COVER = {Label.BROW: 0.70, Label.BEARD: 0.55}
 """A hair is thinner than it can be drawn: this much of it is hair, the rest skin."""
 _SHADED = 0.6
 """Skin among hairs lies in their shade."""
@@ -83,7 +85,7 @@ def _brows(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
     places = _front_surface(head).from_front(np.stack([xs, ys], -1).reshape(-1, 2))
     lift = np.tile([0.0, 0.0025, 0.003, 0.002], (count, 1))
     colours = hair_colours(traits, count, 0.5 * traits.hair.grey, rng) * 1.15
-    colours = _over_skin(colours, traits, _BROW_SHARE)
+    colours = _over_skin(colours, traits, Label.BROW)
     return _group(places, count, lift, _BROW_DM, colours, Label.BROW, rng)
 
 
@@ -156,7 +158,7 @@ def _beard(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
         weights[:, joint, :3] = roots.weights_N3 if out < 0.5 else tip_places.weights_N3
         lift[:, joint] = 0.55 * length * np.sin(out * np.pi * 0.5)
     colours = hair_colours(traits, count, min(1.0, 1.2 * traits.hair.grey), rng) * 1.1
-    colours = _over_skin(colours, traits, _BEARD_SHARE)
+    colours = _over_skin(colours, traits, Label.BEARD)
     return AttachedStrands(
         vertices, weights, lift, np.full(count, _BEARD_DM, np.float32), colours.astype(np.float32),
         rng.random(count).astype(np.float32), np.full(count, int(Label.BEARD), np.uint8),
@@ -167,10 +169,19 @@ _REACH = {"full": 1.0, "goatee": 0.24, "moustache": 0.085}
 """Share of a full beard's hairs."""
 
 
-def _over_skin(colours_N3: Floats32, traits: Traits, share: float) -> Floats32:
-    """The colours of hairs that cover `share` of what they are drawn on."""
+def _over_skin(colours_N3: Floats32, traits: Traits, label: Label) -> Floats32:
+    """The colours of hairs that let some of the skin through which they are drawn on."""
     skin = skin_tone(traits) * _SHADED
-    return np.asarray(colours_N3 * share + (1 - share) * skin, np.float32)
+    return np.asarray(colours_N3 * _COVER[label] + (1 - _COVER[label]) * skin, np.float32)
+
+
+def over_skin_of(attached: AttachedStrands, traits: Traits, gain_3: Floats) -> AttachedStrands:
+    """A person's strands on skin whose colour is `gain_3` times the person's own."""
+    colours = attached.colour_N3.copy()
+    for label, cover in _COVER.items():
+        change = (1 - cover) * _SHADED * skin_tone(traits) * (gain_3 - 1)
+        colours[attached.label_N == label] += change.astype(np.float32)
+    return replace(attached, colour_N3=np.maximum(colours, 0))
 
 
 def _group(

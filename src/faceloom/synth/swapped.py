@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceloom.synth.anatomy import over_hairline, smoothstep
 from faceloom.synth.assets import BODY, Head, load_head
 from faceloom.synth.people import BuiltPerson, fine_occlusion
 from faceloom.synth.scene import Floats, Floats32
 from faceloom.synth.skin import SkinLayers, write_chart
+from faceloom.synth.strands import over_skin_of
 from faceloom.synth.traits import Traits
 
 Tone = Literal["footage", "own"]
@@ -28,8 +30,11 @@ def swapped_person(face: BuiltPerson, footage: BuiltPerson, tone: Tone = "footag
     assert footage.drawn is not None
     inner_V = _inner(head.base_V3.astype(np.float32), head.masks_V["face"], footage.drawn)
     inner_V[np.unique(head.triangles_T3[head.part_T != BODY])] = 1.0
+    inner_V[_enclosed(head.base_V3)] = 1.0
     vertices_V3 = _mixed_shape(head, face, footage, inner_V)
-    layers = _mixed_skin(head, face, footage, tone)
+    assert face.drawn is not None
+    gain_3 = _tone_gain(head, face, footage) if tone == "footage" else np.ones(3)
+    layers = _mixed_skin(head, face, footage, gain_3)
     albedo, relief = write_chart(head.chart, layers)
     occlusion = fine_occlusion(head, vertices_V3)
     outside = np.zeros(len(occlusion), bool)
@@ -43,12 +48,19 @@ def swapped_person(face: BuiltPerson, footage: BuiltPerson, tone: Tone = "footag
         bump_HW4=relief,
         eyes=face.eyes,
         teeth=face.teeth,
-        attached=face.attached,
+        attached=over_skin_of(face.attached, face.drawn, gain_3),
         occlusion_R=occlusion,
         traits={"face": dict(face.traits), "footage": dict(footage.traits)},
         layers=layers,
         drawn=None,
     )
+
+
+def _enclosed(rest_N3: Floats) -> NDArray[np.bool_]:
+    """What lies behind the inner face: mouth, nostrils and the backs of lips and lids are not of
+    the face mask, and would pierce another's face if they stayed behind."""
+    x, y, z = np.abs(rest_N3[:, 0]), rest_N3[:, 1], rest_N3[:, 2]
+    return np.asarray((x < 0.44) & (y > 6.42) & (y < 7.42) & (z > 0.55))
 
 
 def _inner(points_N3: Floats32, face_N: Floats32, footage: Traits) -> Floats:
@@ -69,20 +81,26 @@ def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: F
     return np.where(share == 0, footage.vertices_V3, mixed)
 
 
-def _mixed_skin(head: Head, face: BuiltPerson, footage: BuiltPerson, tone: Tone) -> SkinLayers:
+def _tone_gain(head: Head, face: BuiltPerson, footage: BuiltPerson) -> Floats:
+    """What takes the face's skin to the footage's, a factor a channel."""
+    assert face.layers is not None
+    assert footage.layers is not None
+    own, other = face.layers, footage.layers
+    skin = (head.chart.masks_X["face"] > 0.4) & (own.scalp_X < 0.05) & (other.scalp_X < 0.05)
+    gain = np.median(other.albedo_X3[skin], axis=0) / np.median(own.albedo_X3[skin], axis=0)
+    return np.asarray(gain, np.float64)
+
+
+def _mixed_skin(head: Head, face: BuiltPerson, footage: BuiltPerson, gain_3: Floats) -> SkinLayers:
     assert face.layers is not None
     assert footage.layers is not None
     assert footage.drawn is not None
     chart, own, other = head.chart, face.layers, footage.layers
     inner = _inner(chart.rest_X3, np.clip(chart.masks_X["face"], 0, 1), footage.drawn)
-    inner = np.maximum(inner, chart.masks_X["inside-mouth"] > 0.3)
-    gain = np.ones(3)
-    if tone == "footage":
-        skin = (chart.masks_X["face"] > 0.4) & (own.scalp_X < 0.05) & (other.scalp_X < 0.05)
-        gain = np.median(other.albedo_X3[skin], axis=0) / np.median(own.albedo_X3[skin], axis=0)
+    inner = np.where(_enclosed(chart.rest_X3.astype(np.float64)), 1.0, inner)
     share = inner[:, None]
     return SkinLayers(
-        _lerp(other.albedo_X3, np.clip(own.albedo_X3 * gain, 0.002, 0.95), share),
+        _lerp(other.albedo_X3, np.clip(own.albedo_X3 * gain_3, 0.002, 0.95), share),
         _lerp(other.specular_X, own.specular_X * (face.oil / footage.oil), inner),
         _lerp(other.relief_X3, own.relief_X3, share),
         other.scalp_X,

@@ -1,25 +1,57 @@
 """Everything that fixes a training run, as plain values; presets; `path=value` overrides.
 
 A run writes its resolved configuration to `config.json`, and the same configuration, face sets and
-seed give the same run.
+seed give the same run. Presets:
+
+    fast, quality       the masked pair model, made for CPUs
+    v1, v2, v2_2        faceswap-GAN with the origin's widths, rates and schedule
+    vae, alpha          codes with a known distribution
+    any_to_one, xgan    codes that do not say whose they are
+    cycle, cycle_mask   CycleGAN
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, get_args, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
 from faceloom.data.augment import AugmentConfig
 from faceloom.errors import UserError
-from faceloom.models.masked_gan import MaskedGanConfig
+from faceloom.losses import NOTE_WEIGHTS, OFF, Schedule
+from faceloom.models import (
+    AlphaGanConfig,
+    AnyToOneConfig,
+    CycleGanConfig,
+    MaskedGanConfig,
+    OriginConfig,
+)
+from faceloom.models.alpha_gan import CodeKind
+from faceloom.models.origin import OriginWeights
 from faceloom.nets.generators import GeneratorShape
+from faceloom.nets.origin import OriginShape
+from faceloom.nets.translator import TranslatorShape
 
-PresetName = Literal["fast", "quality"]
-SIZES_PX = (64, 96, 128, 256)
+
+def _learner(model: Any) -> str:
+    """Runs of the first format do not name their learner: it was the masked pair model."""
+    if isinstance(model, dict):
+        return str(model.get("learner", "masked_gan"))
+    return str(getattr(model, "learner", "masked_gan"))
+
+
+AnyModel = Annotated[
+    Annotated[MaskedGanConfig, Tag("masked_gan")]
+    | Annotated[OriginConfig, Tag("origin")]
+    | Annotated[AlphaGanConfig, Tag("alpha_gan")]
+    | Annotated[CycleGanConfig, Tag("cycle_gan")]
+    | Annotated[AnyToOneConfig, Tag("any_to_one")],
+    Discriminator(_learner),
+]
 
 
 @dataclass(frozen=True)
@@ -48,7 +80,7 @@ class Budget:
 class TrainConfig:
     """One run."""
 
-    model: MaskedGanConfig
+    model: AnyModel
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     budget: Budget = field(default_factory=Budget)
@@ -68,36 +100,141 @@ class TrainConfig:
     preview_s: float = 60.0
 
 
-def _shape(preset: PresetName, size_px: int) -> GeneratorShape:
-    fast = {
-        64: GeneratorShape(64, 4, (48, 80, 160), 256, (160, 96, 48, 24), (1, 1, 0)),
-        96: GeneratorShape(96, 4, (48, 96, 192), 256, (192, 112, 56, 24), (1, 1, 0)),
-        128: GeneratorShape(128, 8, (96, 192, 224), 256, (224, 144, 80, 40, 24), (1, 1, 0, 0)),
-        256: GeneratorShape(
-            256, 4, (32, 64, 112, 176, 224), 256, (224, 176, 112, 64, 40), (1, 1, 1, 1)
-        ),
-    }
-    quality = {
-        64: GeneratorShape(64, 2, (64, 128, 256, 512), 512, (512, 256, 128, 64), (1, 2, 1)),
-        96: GeneratorShape(96, 2, (48, 96, 192, 320), 512, (320, 192, 112, 64), (1, 2, 1)),
-        128: GeneratorShape(128, 4, (96, 160, 256, 512), 512, (512, 256, 160, 96), (1, 2, 2)),
-        256: GeneratorShape(
-            256, 4, (64, 96, 160, 256, 512), 512, (512, 256, 192, 128, 80), (1, 2, 2, 1)
-        ),
-    }
-    return {"fast": fast, "quality": quality}[preset][size_px]
+SIZES_PX = (64, 96, 128, 256)
+"""Every preset's; those of the origin and of CycleGAN also offer 192."""
+
+FAST = {
+    64: GeneratorShape(64, 4, (48, 80, 160), 256, (160, 96, 48, 24), (1, 1, 0)),
+    96: GeneratorShape(96, 4, (48, 96, 192), 256, (192, 112, 56, 24), (1, 1, 0)),
+    128: GeneratorShape(128, 8, (96, 192, 224), 256, (224, 144, 80, 40, 24), (1, 1, 0, 0)),
+    256: GeneratorShape(
+        256, 4, (32, 64, 112, 176, 224), 256, (224, 176, 112, 64, 40), (1, 1, 1, 1)
+    ),
+}
+QUALITY = {
+    64: GeneratorShape(64, 2, (64, 128, 256, 512), 512, (512, 256, 128, 64), (1, 2, 1)),
+    96: GeneratorShape(96, 2, (48, 96, 192, 320), 512, (320, 192, 112, 64), (1, 2, 1)),
+    128: GeneratorShape(128, 4, (96, 160, 256, 512), 512, (512, 256, 160, 96), (1, 2, 2)),
+    256: GeneratorShape(
+        256, 4, (64, 96, 160, 256, 512), 512, (512, 256, 192, 128, 80), (1, 2, 2, 1)
+    ),
+}
+
+_ORIGINS_STEPS = 40_000
+_ORIGINS_DATA = AugmentConfig(
+    rotation_deg=10.0,
+    zoom=0.1,
+    shift=0.05,
+    flip=0.5,
+    warp=5.6 / 256,
+    colour_match=0.5,
+    shape_match=0.0,
+    brightness=0.0,
+    noise=0.0,
+    blur=0.25,
+)
+# The learner's own schedule lowers the rate. Weights are held small by a loss (L2), not decayed.
+_ORIGINS_RATE = OptimizerConfig(
+    lr=1e-4, weight_decay=0.0, warmup_steps=0, plateau=1.0, clip_norm=10.0
+)
+
+
+def _fast(size_px: int) -> TrainConfig:
+    return TrainConfig(MaskedGanConfig(FAST[size_px]))
+
+
+def _quality(size_px: int) -> TrainConfig:
+    model = MaskedGanConfig(QUALITY[size_px], discriminator_width=96)
+    return TrainConfig(model, budget=Budget(minutes=120.0))
+
+
+def _origin(model: OriginConfig) -> TrainConfig:
+    budget = Budget(None, _ORIGINS_STEPS)
+    return TrainConfig(model, _ORIGINS_DATA, _ORIGINS_RATE, budget, per_side=8)
+
+
+def _v2_2(size_px: int) -> TrainConfig:
+    return _origin(OriginConfig(OriginShape(size_px, code=1024 if size_px <= 64 else 2048)))
+
+
+def _v2(size_px: int) -> TrainConfig:
+    shape = OriginShape(size_px, norm="none", attention_px=0, residuals=2, init="normal", leak=0.1)
+    weights = OriginWeights(
+        edge=0.0,
+        eyes=0.0,
+        perceptual=NOTE_WEIGHTS,
+        perceptual_share=Schedule(),
+        mask_hinge_share=OFF,
+        mask_variation=0.0,
+        weight_size=0.0,
+    )
+    return _origin(OriginConfig(shape, weights, rate=Schedule(), exchange=None))
+
+
+def _v1(size_px: int) -> TrainConfig:
+    config = _v2(size_px)
+    assert isinstance(config.model, OriginConfig)
+    shape = replace(config.model.shape, mask=False)
+    return replace(config, model=replace(config.model, shape=shape))
+
+
+def _alpha(size_px: int, code: CodeKind = "alpha") -> TrainConfig:
+    return TrainConfig(AlphaGanConfig(FAST[size_px], code=code))
+
+
+def _vae(size_px: int) -> TrainConfig:
+    return _alpha(size_px, "vae")
+
+
+def _any_to_one(size_px: int) -> TrainConfig:
+    return TrainConfig(AnyToOneConfig(FAST[size_px]))
+
+
+def _xgan(size_px: int) -> TrainConfig:
+    shape = replace(FAST[size_px], code=1024)
+    return TrainConfig(AnyToOneConfig(shape, single=None, unit_code=True))
+
+
+def _cycle(size_px: int, mask: bool = False) -> TrainConfig:
+    # Two players from the first step on: a third of the rate that restoring bears.
+    optimizer = OptimizerConfig(lr=4e-4, weight_decay=0.0)
+    model = CycleGanConfig(TranslatorShape(size_px, mask=mask))
+    return TrainConfig(model, optimizer=optimizer, per_side=8)
+
+
+def _cycle_mask(size_px: int) -> TrainConfig:
+    return _cycle(size_px, mask=True)
+
+
+_MAKERS: dict[str, Callable[[int], TrainConfig]] = {
+    "fast": _fast,
+    "quality": _quality,
+    "v1": _v1,
+    "v2": _v2,
+    "v2_2": _v2_2,
+    "vae": _vae,
+    "alpha": _alpha,
+    "any_to_one": _any_to_one,
+    "xgan": _xgan,
+    "cycle": _cycle,
+    "cycle_mask": _cycle_mask,
+}
+PRESETS = tuple(_MAKERS)
+
+
+def sizes_px(preset: str) -> tuple[int, ...]:
+    """The sizes that a preset offers."""
+    larger = preset in ("v1", "v2", "v2_2", "cycle", "cycle_mask")
+    return tuple(sorted((*SIZES_PX, 192))) if larger else SIZES_PX
 
 
 def preset_config(preset: str = "fast", size_px: int = 96) -> TrainConfig:
     """The configuration of a preset. Raises UserError for an unknown preset or size."""
-    if size_px not in SIZES_PX:
-        raise UserError(f"size {size_px}: is not offered; take one of {SIZES_PX}")
-    if preset == "fast":
-        return TrainConfig(MaskedGanConfig(_shape("fast", size_px)))
-    if preset == "quality":
-        model = MaskedGanConfig(_shape("quality", size_px), discriminator_width=96)
-        return TrainConfig(model, budget=Budget(minutes=120.0))
-    raise UserError(f"preset {preset!r}: is not known; take fast or quality")
+    if preset not in _MAKERS:
+        raise UserError(f"preset {preset!r}: is not known; take one of {', '.join(PRESETS)}")
+    if size_px not in sizes_px(preset):
+        raise UserError(f"size {size_px}: is not offered; take one of {sizes_px(preset)}")
+    return _MAKERS[preset](size_px)
 
 
 def _adapter() -> TypeAdapter[TrainConfig]:
@@ -111,11 +248,14 @@ def to_dict(config: TrainConfig) -> dict[str, Any]:
 
 def from_dict(values: dict[str, Any], source: str = "configuration") -> TrainConfig:
     """From JSON values. Raises UserError, naming `source`, for unknown or ill-typed entries."""
+    learner = _learner(values.get("model"))
     try:
         return _adapter().validate_json(json.dumps(values))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        # The tag of the chosen kind of model is no part of the path that users write.
+        loc = [part for at, part in enumerate(first["loc"]) if (at, part) != (1, learner)]
+        where = ".".join(str(part) for part in loc)
         raise UserError(f"{source}: {where}: {first['msg']}; correct this entry") from error
 
 
@@ -148,6 +288,14 @@ def _parse(text: str) -> Any:
         return None if text.lower() in {"none", "null"} else text
 
 
-# Unknown entries are mistakes, not extras.
-for _type in (TrainConfig, Budget, OptimizerConfig, AugmentConfig, MaskedGanConfig, GeneratorShape):
-    _type.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]
+def _forbid_extras(kind: Any) -> None:
+    """Unknown entries are mistakes, not extras: in this type and in those of its fields."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+        for annotation in get_type_hints(kind, include_extras=True).values():
+            _forbid_extras(annotation)
+    for part in get_args(kind):
+        _forbid_extras(part)
+
+
+_forbid_extras(TrainConfig)

@@ -17,8 +17,8 @@ from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform
 from faceloom.image import to_tensor, warp
+from faceloom.models import build_learner
 from faceloom.models.base import SIDES, Side
-from faceloom.models.masked_gan import MaskedGan
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
 from faceloom.train.loop import Trainer, TrainStatus
@@ -48,7 +48,7 @@ def fit_pair(
     config: TrainConfig,
     report: Callable[[TrainStatus], None] | None = None,
 ) -> TrainReport:
-    """Train a masked pair model, or continue the run that the folder holds.
+    """Train a pair model, or continue the run that the folder holds.
 
     A run that exists continues with its own configuration; only the budget is taken from `config`.
     Raises UserError for unusable face sets, a damaged checkpoint, a loss that is not finite.
@@ -66,7 +66,7 @@ def fit_pair(
     banks = {side: _bank(faces, config) for side, faces in face_sets.items()}
     seeded_init(config.seed)
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
-    learner = MaskedGan(config.model, F.normalize(identities.float(), dim=1))
+    learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
     batches = PairBatches(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )

@@ -214,7 +214,8 @@ class Trainer:
 
     def _phase_step(self, phase: Phase, batch: Batch, moment: Moment) -> dict[str, float]:
         optimizer = self.optimizers[phase.name]
-        rate = learning_rate(self.config.optimizer, moment.step, moment.progress) * phase.lr
+        rate = learning_rate(self.config.optimizer, moment.step, moment.progress)
+        rate *= phase.rate(moment)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -30,8 +30,8 @@ from torch import Tensor
 from faceloom import __version__
 from faceloom.errors import UserError
 from faceloom.files import read_json, write_json, written_beside
+from faceloom.models import build_generator
 from faceloom.models.base import SIDES, Side, Swapper
-from faceloom.models.masked_gan import PairGenerator
 from faceloom.train.config import TrainConfig, from_dict, to_dict
 
 FORMAT = 1
@@ -183,7 +183,7 @@ def load_swapper(path: Path) -> LoadedSwapper:
     if not run.model_path.is_file():
         raise UserError(f"{path}: holds no trained model yet; run `faceloom train` into it first")
     tensors, _ = _load(run.model_path)
-    generator = PairGenerator(config.model.shape)
+    generator = build_generator(config.model)
     expected = {name: tuple(t.shape) for name, t in generator.state_dict().items()}
     found = {name: tuple(t.shape) for name, t in tensors.items()}
     if expected != found:

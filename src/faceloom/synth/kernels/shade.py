@@ -179,25 +179,48 @@ def _label(material, face):
     return LABEL_GLASSES if material == FRAME else LABEL_OCCLUDER
 
 
+@njit(cache=True, nogil=True)
+def _even_skin(index, nearness, materials, top, left, factor):
+    """Whether a block shows skin alone, all of it about equally far."""
+    if top + factor > index.shape[0] or left + factor > index.shape[1]:
+        return False
+    near, far = nearness[top, left], nearness[top, left]
+    for y in range(top, top + factor):
+        for x in range(left, left + factor):
+            t = index[y, x]
+            if t < 0 or t >= materials.shape[0] or materials[t] != SKIN:
+                return False
+            near, far = max(near, nearness[y, x]), min(far, nearness[y, x])
+    return near < 1.01 * far
+
+
 @njit(cache=True, parallel=True, nogil=True)
 def shade_triangles(
-    index, weights, triangles, materials, solids, points, normals, rest, uv, neck, face, sky, open_,
-    rotation, viewer, chart, skin, eye, teeth, cloth, oil, seed,
-    shadow_map, projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
+    index, weights, nearness, factor, triangles, materials, solids, points, normals, rest, uv, neck,
+    face, sky, open_, rotation, viewer, chart, skin, eye, teeth, cloth, oil, seed, shadow_map,
+    projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
     lamp_colours, lamp_sharpness, albedo, diffuse, specular, labels,
 ):  # fmt: skip
     """Fill the outputs (H, W, ...) where a triangle is seen.
 
     `chart` (H, W, 8) holds albedo, specular strength, the bump's gradient and one channel spare.
+    Samples come in blocks of `factor` squared, one a pixel; where a block shows nothing but an
+    even piece of skin, one sample of each of its rows stands for the row.
     """
     height, width = index.shape
     for y in prange(height):
         out, light, mirror = np.zeros(12), np.zeros(3), np.zeros(3)
         place, normal, rest_place = np.zeros(3), np.zeros(3), np.zeros(3)
         view, half, at, texel = np.zeros(3), np.zeros(3), np.zeros(2), np.zeros(8)
+        row = y % factor
+        even = np.zeros(width // factor + 1, np.bool_)
+        for block in range(width // factor):
+            even[block] = _even_skin(
+                index, nearness, materials, y - row, block * factor, factor
+            )  # fmt: skip
         for x in range(width):
             t = index[y, x]
-            if t < 0 or t >= triangles.shape[0]:
+            if t < 0 or t >= triangles.shape[0] or (even[x // factor] and x % factor != row):
                 continue
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             w1, w2 = weights[y, x, 0], weights[y, x, 1]
@@ -268,6 +291,20 @@ def shade_triangles(
                 specular[y, x, c] = strength * (
                     fresnel * light[c] * occlusion + lobe * key_colour[c]
                 )
+        for block in range(width // factor):
+            if even[block]:
+                for x in range(block * factor, (block + 1) * factor):
+                    _copy(albedo[y], diffuse[y], specular[y], labels[y], block * factor + row, x)
+
+
+@njit(inline="always")
+def _copy(albedo, diffuse, specular, labels, source, target):
+    """One sample of a row's outputs to another."""
+    for c in range(3):
+        albedo[target, c] = albedo[source, c]
+        diffuse[target, c] = diffuse[source, c]
+        specular[target, c] = specular[source, c]
+    labels[target] = labels[source]
 
 
 @njit(cache=True, parallel=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Losses against values worked out by hand, and their gradients against finite differences."""
+"""Pixel losses and SSIM by hand, by another way of computing, and by finite differences."""
 
 from __future__ import annotations
 
@@ -72,35 +72,57 @@ def test_dssim_is_zero_for_the_same_and_grows(pair: tuple[Tensor, Tensor, Tensor
     assert same < near < far <= 1
 
 
-def test_mixup_ends() -> None:
-    real, fake = torch.ones(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)
-    mixed = losses.mixup(real, fake, torch.tensor([1.0, 0.25]))
-    assert mixed.flatten().tolist() == [1.0, 0.25]
+def test_weighted_l2_by_hand() -> None:
+    image = torch.tensor([[[[2.0, 1.0]]]]).repeat(1, 3, 1, 1)
+    weight = torch.tensor([[[[3.0, 1.0]]]])
+    assert float(losses.weighted_l2(image, torch.zeros_like(image), weight)) == pytest.approx(3.25)
 
 
-def test_identity_distance_by_hand() -> None:
-    one = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    other = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
-    assert float(losses.identity_distance(one, other)) == pytest.approx(1.0)
+def test_part_weight_by_hand() -> None:
+    hull, eyes = torch.tensor([[[[0.0, 1.0, 1.0]]]]), torch.tensor([[[[0.0, 0.0, 1.0]]]])
+    weight = losses.part_weight(hull, eyes, torch.zeros_like(eyes), 0.2, 12.0, 8.0)
+    assert weight.flatten().tolist() == pytest.approx([0.2, 1.0, 13.0])
 
 
-def test_total_variation_by_hand() -> None:
-    alpha = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
-    assert float(losses.total_variation(alpha)) == pytest.approx(1.0)
+def test_multiscale_dssim_is_a_product_of_scales() -> None:
+    """Two scales by hand: contrast and structure of the fine one, all of the coarse one."""
+    generator = torch.Generator().manual_seed(2)
+    image = torch.rand(1, 3, 16, 16, generator=generator)
+    target = (image + 0.2 * torch.rand(1, 3, 16, 16, generator=generator)).clamp(-1, 1)
+    x, y = losses.luminance(image), losses.luminance(target)
+
+    def pool(plane: Tensor) -> Tensor:
+        return F.avg_pool2d(plane, 5, 1, 2, count_include_pad=False)
+
+    covariance = pool(x * y) - pool(x) * pool(y)
+    variances = pool(x * x) - pool(x) ** 2 + pool(y * y) - pool(y) ** 2
+    fine = float(((2 * covariance + 0.06**2) / (variances + 0.06**2)).mean())
+    coarse = float(losses.ssim_map(F.avg_pool2d(x, 2), F.avg_pool2d(y, 2), 5).mean())
+    expected = 1 - fine**0.25 * coarse**0.75
+    found = losses.multiscale_dssim(image, target, 5, (1.0, 3.0))
+    assert float(found) == pytest.approx(expected, abs=1e-4)
+    assert float(losses.multiscale_dssim(image, image, 5, (1.0, 3.0))) == pytest.approx(0, abs=1e-6)
 
 
-def test_feature_distance_is_blind_to_scale() -> None:
-    feature = torch.rand(1, 4, 3, 3) + 0.1
-    assert float(losses.feature_distance([feature * 3], [feature], (1.0,))) == pytest.approx(
-        0, abs=1e-6
-    )
+def test_multiscale_dssim_needs_room_for_its_scales() -> None:
+    image = torch.zeros(1, 3, 64, 64)
+    with pytest.raises(ValueError, match="too small for 5 scales"):
+        losses.multiscale_dssim(image, image)
 
 
-@pytest.mark.parametrize("name", ["weighted_l1", "weighted_edge"])
+@pytest.mark.parametrize("name", ["weighted_l1", "weighted_l2", "weighted_edge", "weighted_dssim"])
 def test_gradients(name: str, pair: tuple[Tensor, Tensor, Tensor]) -> None:
-    image, target, weight = (t[:, :, :5, :5].double() for t in pair)
+    image, target, weight = (t[:, :, :6, :6].double() for t in pair)
     image.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: getattr(losses, name)(x, target, weight), (image,))
+
+
+def test_multiscale_gradients(pair: tuple[Tensor, Tensor, Tensor]) -> None:
+    image = pair[0][:1, :, :8, :8].double().requires_grad_()
+    target = image.detach() + 0.1 * pair[1][:1, :, :8, :8].double()
+    assert torch.autograd.gradcheck(
+        lambda x: losses.multiscale_dssim(x, target, 3, (0.4, 0.6)), (image,)
+    )
 
 
 def test_ssim_gradient_points_home(pair: tuple[Tensor, Tensor, Tensor]) -> None:
