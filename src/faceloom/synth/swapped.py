@@ -22,6 +22,8 @@ from faceloom.synth.strands import over_skin_of
 from faceloom.synth.traits import Traits
 
 Tone = Literal["footage", "own"]
+_FEATURES = slice(17, 68)
+"""Of iBUG's 68 points, all but the outline."""
 
 
 def swapped_person(face: BuiltPerson, footage: BuiltPerson, tone: Tone = "footage") -> BuiltPerson:
@@ -70,9 +72,10 @@ def _inner(points_N3: Floats32, face_N: Floats32, footage: Traits) -> Floats:
 
 
 def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: Floats) -> Floats:
-    """The face's shape, scaled and placed so that both agree along the seam."""
-    seam = (inner_V > 0.05) & (inner_V < 0.95) & (head.base_V3[:, 2] > 0.5)
-    own, other = face.vertices_V3[seam], footage.vertices_V3[seam]
+    """The face's shape, scaled and placed so that brows, eyes, nose and mouth lie as near to the
+    footage's as they can, least squares: what a swap aligns faces by."""
+    features = head.landmarks_68[_FEATURES]
+    own, other = face.vertices_V3[features], footage.vertices_V3[features]
     own_centre, other_centre = own.mean(axis=0), other.mean(axis=0)
     scale = np.sqrt(((other - other_centre) ** 2).sum() / ((own - own_centre) ** 2).sum())
     placed = (face.vertices_V3 - own_centre) * scale + other_centre
