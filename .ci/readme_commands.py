@@ -2,7 +2,8 @@
 
 The inputs it names are made from the test media (two short clips of two people). Only the length of
 training is changed (`--minutes N` and `--steps N` become two steps) and that of the demo's clips.
-`make test` was just run by `.ci/run` and is not run again; nothing else is left out. Without the test media it fails.
+`make test` was just run by `.ci/run` and is not run again; nothing else is left out. Without the
+test media it fails.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def main() -> None:
             "other.mp4",
             "triple.mp4",
             "talking.mp4",
+            "report/report.html",
         ):
             if not (folder / name).stat().st_size:
                 sys.exit(f"README.md: {name} was not made")

@@ -1,8 +1,8 @@
 """How well the networks of the evaluation know people: `python -m benchmarks.identity MEDIA`.
 
 London: neutral photographs as gallery, smiling ones as queries; top-1 and top-5 with exact 95%
-binomial intervals (Clopper & Pearson 1934). GRID: the identity gain of one man's other session, and of strangers, as
-if they were results of a swap from s2 to s1.
+binomial intervals (Clopper & Pearson 1934). GRID: the identity gain of one man's other session,
+and of strangers, as if they were results of a swap from s2 to s1.
 """
 
 from __future__ import annotations

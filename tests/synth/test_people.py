@@ -108,8 +108,11 @@ def test_a_swap_changes_the_inner_face_alone(pair: tuple[BuiltPerson, BuiltPerso
     behind = (x < 0.44) & (y > 6.42) & (y < 7.42) & (z > 0.55)
     outside &= ~behind
     assert outside.sum() > 500
-    span = [np.ptp(person.vertices_V3[behind], axis=0) for person in (face, swapped)]
-    assert np.ptp(span[1] / span[0]) < 1e-6  # The same shape, at another size.
+    features = head.landmarks_68[27:]
+    span = [np.ptp(person.vertices_V3[features], axis=0) for person in (face, swapped)]
+    assert np.ptp(span[1] / span[0]) < 0.03  # The same nose, eyes and mouth, at another size.
+    middles = [person.vertices_V3[features].mean(axis=0) for person in (footage, swapped)]
+    assert np.linalg.norm(middles[0] - middles[1]) < 0.05
     assert np.array_equal(swapped.vertices_V3[outside], footage.vertices_V3[outside])
     chart = head.chart
     texels = chart.masks_X["face"] == 0

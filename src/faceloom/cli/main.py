@@ -15,6 +15,7 @@ import typer
 
 from faceloom import __version__
 from faceloom.cli.bench import bench_app
+from faceloom.cli.evaluate import compare, evaluate
 from faceloom.cli.progress import progress_lines
 from faceloom.cli.synth import synth_app
 from faceloom.errors import UserError
@@ -31,6 +32,8 @@ app = typer.Typer(
 )
 app.add_typer(bench_app, name="bench")
 app.add_typer(synth_app, name="synth")
+app.command()(evaluate)
+app.command()(compare)
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 ConsentOption = Annotated[
     str | None,
@@ -45,8 +48,16 @@ LikeOption = Annotated[
 DetectorOption = Annotated[str, typer.Option(help="full-range or mtcnn.")]
 MinutesOption = Annotated[float | None, typer.Option(help="Train for this long.")]
 StepsOption = Annotated[int | None, typer.Option(help="Train for so many steps instead.")]
-PresetOption = Annotated[str, typer.Option(help="fast (for CPUs) or quality.")]
-SizeOption = Annotated[int, typer.Option("--size", help="Model resolution, px: 64, 96, 128, 256.")]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        help="fast (for CPUs), quality, v1, v2, v2_2, vae, alpha, any_to_one, xgan, cycle or"
+        " cycle_mask."
+    ),
+]
+SizeOption = Annotated[
+    int, typer.Option("--size", help="Model resolution, px: 64, 96, 128, 256; some also 192.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="path=value of any training setting; see config.json of a run."),

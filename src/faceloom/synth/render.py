@@ -7,8 +7,7 @@ beside (d'Eon & Luebke 2007, in screen space after Jimenez et al. 2009); then th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -34,16 +33,18 @@ from faceloom.synth.scene import (
     Rendered,
     Shot,
     Solid,
-    Strands,
 )
-
-Number = TypeVar("Number", bound=np.floating)
+from faceloom.synth.strand_set import (
+    StrandSet,
+    all_strands,
+    middles,
+    with_fewer_hairs,
+    with_thin_hair,
+)
 
 _SCATTER_DM = (0.009, 0.004, 0.0025)
 """Standard deviation of the light's way through skin: red, green, blue."""
 _HAIR_DM = 0.011
-_LEAST_HAIRS, _ALL_HAIRS_FROM_PX = 0.4, 1280
-"""Least share of a person's hairs, and samples a side from which on all are drawn."""
 _COARSE_UP_TO_PX = 1024
 """Samples a side up to which a texel of the skin's maps is smaller than two samples."""
 _ATTACHED_TOWARDS_VIEWER = 0.004
@@ -65,19 +66,6 @@ class _Mesh:
     materials_T: NDArray[np.int32]
     solids_T4: Floats
     """Albedo and gloss, of solids and frames."""
-
-
-@dataclass(frozen=True, eq=False)
-class _StrandSet:
-    """All strands, brought to one number of joints."""
-
-    points_NK3: Floats
-    width_N_dm: Floats32
-    colour_N3: Floats32
-    variation_N: Floats32
-    label_N: NDArray[np.uint8]
-    attached: int
-    """How many of them, from the first, grow on the face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +95,7 @@ class Renderer:
         person = prepared.person
         posed = pose_person(self.head, person, shot.state)
         mesh = self._mesh(person, posed, shot.solids)
-        strands = _strands(person, posed)
+        strands = all_strands(person, posed)
         target, first_strand = self._draw(mesh, strands, shot.camera)
         labels, albedo, diffuse, specular = self._shade(
             prepared, shot, posed, mesh, strands, target, first_strand
@@ -178,7 +166,7 @@ class Renderer:
             np.concatenate(looks),
         )  # fmt: skip
 
-    def _draw(self, mesh: _Mesh, strands: _StrandSet, camera: Camera) -> tuple[Target, int]:
+    def _draw(self, mesh: _Mesh, strands: StrandSet, camera: Camera) -> tuple[Target, int]:
         side = self.size_px * self.supersampling
         target = Target.blank(side, side)
         draw_triangles(_seen(camera, mesh.points_N3, side), mesh.triangles_T3, target, first=0)
@@ -198,7 +186,7 @@ class Renderer:
     # -- light ------------------------------------------------------------------------------------
 
     def _shade(
-        self, prepared: _Prepared, shot: Shot, posed: Posed, mesh: _Mesh, strands: _StrandSet,
+        self, prepared: _Prepared, shot: Shot, posed: Posed, mesh: _Mesh, strands: StrandSet,
         target: Target, first_strand: int,
     ) -> tuple[NDArray[np.uint8], Floats32, Floats32, Floats32]:  # fmt: skip
         person = prepared.person
@@ -250,7 +238,7 @@ class Renderer:
                 maps = np.ascontiguousarray(
                     0.25 * (maps[::2, ::2] + maps[1::2, ::2] + maps[::2, 1::2] + maps[1::2, 1::2])
                 )
-            self._prepared = _Prepared(person, _with_fewer_hairs(person, side), maps)
+            self._prepared = _Prepared(person, with_fewer_hairs(person, side), maps)
         return self._prepared
 
     def _occlude(
@@ -276,7 +264,7 @@ class Renderer:
         sky_N3[in_eyes] = np.maximum(sky_N3[in_eyes], 0.28 * mean)
 
     def _strand_sky(
-        self, person: Person, environment: Environment, strands: _StrandSet, sky_N3: Floats
+        self, person: Person, environment: Environment, strands: StrandSet, sky_N3: Floats
     ) -> Floats:
         """Ambient light of each strand: the skin's where it grows on the face, else by the way it
         faces."""
@@ -325,7 +313,7 @@ class Renderer:
     ) -> Floats32:
         """Each pixel's way to the next frame, in pixels, (H, W, 2)."""
         assert shot.next_state is not None
-        later = pose_person(self.head, _thinned(person), shot.next_state)
+        later = pose_person(self.head, with_thin_hair(person), shot.next_state)
         later_mesh = self._mesh(person, later, shot.next_solids or shot.solids)
 
         def move(before_N3: Floats, after_N3: Floats) -> Floats:
@@ -335,7 +323,7 @@ class Renderer:
             return (after - before)[..., :2].astype(np.float64)
 
         corner = move(mesh.points_N3, later_mesh.points_N3)[mesh.triangles_T3].mean(axis=1)
-        swung = move(_middles(posed), _middles(later))
+        swung = move(middles(posed), middles(later))
         return pixel_motion(target.index_HW, np.concatenate([corner, swung]), self.supersampling)
 
 
@@ -349,68 +337,6 @@ def _seen(camera: Camera, points: Floats, side_px: int) -> Floats32:
     position = np.asarray(camera.position_dm, np.float64)
     found = project(flat, camera.rotation_33, position, camera.focal * side_px, side_px / 2)
     return np.asarray(found).reshape(points.shape)
-
-
-def _strands(person: Person, posed: Posed) -> _StrandSet:
-    """Brows, lashes and beard, then hair."""
-    attached, hair = person.attached, person.hair
-    points, widths = posed.attached_NK3, attached.width_N_dm
-    colours, variation, labels = attached.colour_N3, attached.variation_N, attached.label_N
-    if hair is not None and posed.hair_NK3 is not None:
-        joints = hair.points_NK3.shape[1]
-        points = np.concatenate([_rejointed(points, joints), posed.hair_NK3])
-        widths = np.concatenate([widths, hair.width_N_dm])
-        colours = np.concatenate([colours, hair.colour_N3])
-        variation = np.concatenate([variation, hair.variation_N])
-        labels = np.concatenate([labels, np.full(len(hair.points_NK3), int(Label.HAIR), np.uint8)])
-    return _StrandSet(
-        points, widths.astype(np.float32), colours.astype(np.float32),
-        variation.astype(np.float32), labels.astype(np.uint8), len(attached.label_N),
-    )  # fmt: skip
-
-
-def _with_fewer_hairs(person: Person, side_px: int) -> Person:
-    """Fewer, wider hairs where the samples are coarse; hairs come in no order."""
-    hair = person.hair
-    share = min(1.0, max(_LEAST_HAIRS, side_px / _ALL_HAIRS_FROM_PX))
-    if hair is None or share == 1.0:
-        return person
-    kept = slice(0, round(share * len(hair.width_N_dm)))
-    thinned = Strands(
-        hair.points_NK3[kept], hair.width_N_dm[kept] * np.float32(share**-0.5),
-        hair.colour_N3[kept], hair.variation_N[kept], hair.sway_NK[kept],
-    )  # fmt: skip
-    return replace(person, hair=thinned)
-
-
-def _root_and_middle(values_NK: NDArray[Number]) -> NDArray[Number]:
-    """Of strands (N, K, ...), the first joint and the one in the middle."""
-    return values_NK[:, [0, values_NK.shape[1] // 2]]
-
-
-def _thinned(person: Person) -> Person:
-    """With no more of the hair than its motion needs."""
-    hair = person.hair
-    if hair is None:
-        return person
-    points_N23, sway_N2 = _root_and_middle(hair.points_NK3), _root_and_middle(hair.sway_NK)
-    return replace(person, hair=replace(hair, points_NK3=points_N23, sway_NK=sway_N2))
-
-
-def _middles(posed: Posed) -> Floats:
-    """A place in the middle of each strand: of what grows on the face, then of the hair."""
-    kinds = [posed.attached_NK3] + ([] if posed.hair_NK3 is None else [posed.hair_NK3])
-    return np.concatenate([points[:, points.shape[1] // 2] for points in kinds])
-
-
-def _rejointed(points_NK3: Floats, joints: int) -> Floats:
-    """Polylines resampled to another number of joints."""
-    if points_NK3.shape[1] == joints:
-        return points_NK3
-    place = np.linspace(0, points_NK3.shape[1] - 1, joints)
-    low = np.minimum(place.astype(int), points_NK3.shape[1] - 2)
-    share = (place - low)[None, :, None]
-    return points_NK3[:, low] * (1 - share) + points_NK3[:, low + 1] * share
 
 
 __all__ = ["Head", "Renderer"]

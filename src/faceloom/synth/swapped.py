@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from faceloom.synth.anatomy import over_hairline, smoothstep
 from faceloom.synth.assets import BODY, Head, load_head
@@ -22,6 +23,8 @@ from faceloom.synth.strands import over_skin_of
 from faceloom.synth.traits import Traits
 
 Tone = Literal["footage", "own"]
+_RIM_DM = 0.28
+"""From the outline to where the face's own shape holds in full."""
 _FEATURES = slice(17, 68)
 """Of iBUG's 68 points, all but the outline."""
 
@@ -79,9 +82,18 @@ def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: F
     own_centre, other_centre = own.mean(axis=0), other.mean(axis=0)
     scale = np.sqrt(((other - other_centre) ** 2).sum() / ((own - own_centre) ** 2).sum())
     placed = (face.vertices_V3 - own_centre) * scale + other_centre
-    share = inner_V[:, None]
+    share = (inner_V * _inwards(head, inner_V))[:, None]
     mixed = footage.vertices_V3 * (1 - share) + placed * share
     return np.where(share == 0, footage.vertices_V3, mixed)
+
+
+def _inwards(head: Head, inner_V: Floats) -> Floats:
+    """0 at the inner face's outline, which stays the footage's, 1 well within it."""
+    outside = np.zeros(len(inner_V), bool)
+    outside[head.body_vertices] = True
+    outside &= inner_V < 0.05
+    away_dm = np.asarray(cKDTree(head.base_V3[outside]).query(head.base_V3)[0])
+    return smoothstep(0.0, _RIM_DM, away_dm)
 
 
 def _tone_gain(head: Head, face: BuiltPerson, footage: BuiltPerson) -> Floats:

@@ -1,0 +1,295 @@
+"""What happens when: curves over the frames, the worst of them with the reason, and the summary.
+
+A frame is as bad as it is far from the clip's ordinary: (value - median) over the deviation of the
+middle of the clip (1.4826 MAD), which is never taken to be smaller than what a reader's own noise
+makes of a perfect result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.evaluate.evaluation import Clip, Curve, Figure, WorstFrame
+from faceloom.evaluate.figures import (
+    brightness_change,
+    expression_series,
+    gaze_errors_deg,
+    pose_errors_deg,
+)
+from faceloom.evaluate.likeness import GainScale, Pictures, mean_cosines
+from faceloom.evaluate.measures import MEASURES
+from faceloom.evaluate.observe import Observed
+from faceloom.evaluate.steadiness import fast_changes
+
+Series = NDArray[np.float64]
+
+MOST_WORST = 12
+_WORTH_A_LOOK = 3.5
+_LOST_SEVERITY = 20.0
+_APART_S = 0.4
+"""Of the bad frames within this time the worst is shown."""
+_SIGNIFICANT = 5
+_FLICKER_LEVELS = 2.0
+_MUCH_FLICKER = 6.0
+_MOST_STRETCHES = 3
+_JOIN_S = 0.7
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """A series in which high values (or low ones) are bad, and how to say so."""
+
+    values_T: Series
+    floor: float
+    """The least deviation that is taken for ordinary."""
+    reason: Callable[[int], str]
+    usual: float | None = None
+    """What is ordinary, where that is known; the median if None."""
+
+
+def curves_of(
+    seen: Sequence[Observed], face: Mapping[str, Pictures], scales: Mapping[str, GainScale]
+) -> tuple[Curve, ...]:
+    """Curves over all clips, in the order of their use."""
+    curves = []
+    net = "judge" if "judge" in scales else "training"
+    if net in scales and scales[net].known:
+        gains = [_gain_series(one, net, face[net], scales[net]) for one in seen]
+        curves.append(_curve("identity", "looks like the face, by " + (
+            "the judge" if net == "judge" else "the network of training"), "", "higher", gains
+        ))  # fmt: skip
+    for name, title in (("mouth", "mouth opening"), ("eyes", "eye opening")):
+        both = [one.pairs[name] for one in seen]
+        curves.append(_curve(name, title, "", "neither", [pair.result for pair in both],
+                             [pair.footage for pair in both]))  # fmt: skip
+    curves.append(_curve("expression", "expression's error", "% of the eye span", "lower",
+                         [100 * expression_series(one) for one in seen]))  # fmt: skip
+    curves.append(_curve("pose", "head pose's error", "°", "lower",
+                         [pose_errors_deg(one) for one in seen]))  # fmt: skip
+    for name, title, unit in (
+        ("warp_error", "change beside the optical flow", "levels"),
+        ("jitter", "landmark jitter", "eye spans"),
+        ("sharpness", "sharpness", "levels"),
+        ("colour", "colour against the surroundings", "CIEDE2000"),
+    ):
+        both = [one.pairs[name] for one in seen]
+        better = "neither" if name == "sharpness" else "lower"
+        curves.append(_curve(name, title, unit, better, [pair.result for pair in both],
+                             [pair.footage for pair in both]))  # fmt: skip
+    curves.append(_curve("flicker", "fast changes of brightness", "levels", "lower",
+                         [flicker_series(one) for one in seen]))  # fmt: skip
+    for name, title in (("seam", "edge around the face"), ("outside_error", "outside the face")):
+        curves.append(_curve(name, title, "levels", "lower",
+                             [one.singles[name] for one in seen]))  # fmt: skip
+    return tuple(curves)
+
+
+def flicker_series(one: Observed) -> Series:
+    """Size of the fast changes of brightness, the root mean square over the blocks."""
+    fast = fast_changes(brightness_change(one), one.rate)
+    return np.asarray(np.sqrt((fast**2).mean(axis=1)), np.float64)
+
+
+def worst_frames(seen: Sequence[Observed], clips: Sequence[Clip]) -> tuple[WorstFrame, ...]:
+    """Frames worth a look over all clips, worst first, at most one within 0.4 s."""
+    found = []
+    for one, clip in zip(seen, clips, strict=True):
+        found += [WorstFrame(clip.first_frame + k, reason, round(severity, 2))
+                  for k, reason, severity in _worst_of_clip(one)]  # fmt: skip
+    found.sort(key=lambda moment: (-moment.severity, moment.frame))
+    return tuple(found[:MOST_WORST])
+
+
+def summary_of(
+    figures: Mapping[str, Figure], seen: Sequence[Observed], clips: Sequence[Clip]
+) -> str:
+    """One line that a person understands."""
+    parts = [_identity_words(figures), _lips_words(figures), *_flicker_words(seen, clips)]
+    lost = sum(int(one.missed_T.sum()) for one in seen)
+    if lost:
+        parts.append(f"the face is lost in {lost} frame{'s' if lost > 1 else ''}")
+    changed = figures["outside_changed"].value
+    if changed is not None and changed > 0.001:
+        parts.append(f"{100 * changed:.1f}% of the picture outside the face changed")
+    kept = figures["sound_kept"].value
+    if kept is not None and kept < 1:
+        parts.append("the sound was changed")
+    return "; ".join(part for part in parts if part)
+
+
+# -- worst frames ---------------------------------------------------------------------------------
+
+
+def _worst_of_clip(one: Observed) -> list[tuple[int, str, float]]:
+    severity = np.zeros(one.frames)
+    reasons: list[Callable[[int], str] | None] = [None] * one.frames
+    for watch in _watches(one):
+        for k, value in enumerate(_deviations(watch)):
+            if value > severity[k]:
+                severity[k], reasons[k] = value, watch.reason
+    for k in np.flatnonzero(one.missed_T).tolist():
+        severity[k], reasons[k] = _LOST_SEVERITY, lambda _: "the face is lost"
+    reach = max(1, round(_APART_S * one.rate))
+    found: list[tuple[int, str, float]] = []
+    for k in np.argsort(-severity, kind="stable").tolist():
+        reason = reasons[k]
+        if severity[k] < _WORTH_A_LOOK or reason is None or len(found) == MOST_WORST:
+            break
+        if all(abs(k - other) > reach for other, *_ in found):
+            found.append((k, reason(k), float(severity[k])))
+    return found
+
+
+def _watches(one: Observed) -> list[_Watch]:
+    def excess(name: str) -> Series:
+        pair = one.pairs[name]
+        return (pair.result - pair.footage).astype(np.float64)
+
+    sharp = one.pairs["sharpness"]
+    mouth, eyes = one.pairs["mouth"], one.pairs["eyes"]
+    softness = -np.log2(np.maximum(sharp.result, 1e-3) / np.maximum(sharp.footage, 1e-3))
+    return [
+        _Watch(_off_ordinary(excess("mouth")), 0.03, lambda k: _opening_words(
+            "mouth", mouth.result[k], mouth.footage[k], 0.05), 0.0),
+        _Watch(_off_ordinary(excess("eyes")), 0.05, lambda k: _opening_words(
+            "eyes", eyes.result[k], eyes.footage[k], 0.15), 0.0),
+        _Watch(expression_series(one), 0.01, lambda _: "the expression is another", 0.0),
+        _Watch(pose_errors_deg(one), 1.5, lambda k: "the head is turned"
+               f" {pose_errors_deg(one)[k]:.0f}° away from the footage's"),
+        _Watch(gaze_errors_deg(one), 4.0, lambda k: "the eyes look"
+               f" {gaze_errors_deg(one)[k]:.0f}° elsewhere"),
+        _Watch(excess("jitter"), 0.01, lambda _: "the face jumps where the footage's does not"),
+        _Watch(excess("warp_error"), 1.5, lambda _: "the face changes all at once"),
+        _Watch(flicker_series(one), 1.0, lambda _: "the face flickers"),
+        _Watch(softness.astype(np.float64), 0.25, lambda _: "the face is blurred"),
+        _Watch(excess("colour"), 1.0, lambda _: "the face's colour does not fit its surroundings"),
+        _Watch(one.singles["seam"].astype(np.float64), 2.0, lambda _: "an edge shows around the"
+               " face"),
+        _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.1, lambda _: "something"
+               " changed outside the face", 0.0),
+    ]  # fmt: skip
+
+
+def _off_ordinary(values_T: Series) -> Series:
+    """Distance from the median: another face may have another mouth."""
+    known = values_T[np.isfinite(values_T)]
+    return np.abs(values_T - np.median(known)) if known.size else values_T
+
+
+def _deviations(watch: _Watch) -> Series:
+    values = np.asarray(watch.values_T, np.float64)
+    known = values[np.isfinite(values)]
+    if known.size < _SIGNIFICANT:
+        return np.zeros(len(values))
+    middle = float(np.median(known))
+    spread = 1.4826 * float(np.median(np.abs(known - middle)))
+    usual = middle if watch.usual is None else watch.usual
+    return np.nan_to_num((values - usual) / max(watch.floor, spread), nan=0.0)
+
+
+def _opening_words(what: str, result: float, footage: float, shut: float) -> str:
+    verb = "is" if what == "mouth" else "are"
+    if result < shut <= footage:
+        return f"the {what} {verb} shut where the footage's {verb} open"
+    if footage < shut <= result:
+        return f"the {what} {verb} open where the footage's {verb} shut"
+    return f"the {what} {verb} {'wider' if result > footage else 'less'} open than the footage's"
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def _identity_words(figures: Mapping[str, Figure]) -> str:
+    for name, addition in (
+        ("identity_gain", ""),
+        ("identity_gain_training", " (by the network of training, no judge)"),
+    ):
+        gain = figures[name].value
+        if gain is not None:
+            return f"looks like B: {MEASURES[name].text(gain)} of a real photo{addition}"
+    return "whether it looks like B cannot be told"
+
+
+def _lips_words(figures: Mapping[str, Figure]) -> str:
+    mouth, lag = figures["mouth_correlation"].value, figures["lip_lag_s"].value
+    if mouth is None:
+        return "the lips do not move"
+    if lag is not None and abs(lag) >= 0.06:
+        return f"lips are {abs(lag):.2f} s {'late' if lag > 0 else 'early'}"
+    if mouth >= 0.85:
+        return "lips follow"
+    return "lips follow roughly" if mouth >= 0.6 else "lips do not follow"
+
+
+def _flicker_words(seen: Sequence[Observed], clips: Sequence[Clip]) -> list[str]:
+    """Where it flickers; times only where there is one clip."""
+    series = [flicker_series(one) for one in seen]
+    known = np.concatenate(series) if series else np.zeros(0)
+    known = known[np.isfinite(known)]
+    if not known.size:
+        return []
+    bad = known > _FLICKER_LEVELS
+    if not bad.any():
+        return ["steady"]
+    amount = "strong" if np.median(known[bad]) > _MUCH_FLICKER else "slight"
+    if bad.mean() > 0.3:
+        return [f"{amount} flicker throughout"]
+    if len(clips) > 1:
+        flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
+        return [f"{amount} flicker in {flickering} of {len(clips)} clips"]
+    stretches = _stretches(series[0] > _FLICKER_LEVELS, seen[0].rate)
+    times = ", ".join(_clock_range(*stretch) for stretch in stretches[:_MOST_STRETCHES])
+    more = " and more" if len(stretches) > _MOST_STRETCHES else ""
+    return [f"{amount} flicker at {times}{more}"]
+
+
+def _stretches(bad_T: NDArray[np.bool_], rate: float) -> list[tuple[float, float]]:
+    """Beginnings and ends, seconds, of the bad stretches; longest first, then in order of time."""
+    joined: list[list[int]] = []
+    for k in np.flatnonzero(bad_T).tolist():
+        if joined and (k - joined[-1][1]) / rate <= _JOIN_S:
+            joined[-1][1] = k
+        else:
+            joined.append([k, k])
+    longest = sorted(joined, key=lambda s: s[0] - s[1])[:_MOST_STRETCHES]
+    rest = [s for s in joined if s not in longest]
+    return [(s[0] / rate, s[1] / rate) for s in [*sorted(longest), *rest]]
+
+
+def _clock_range(start_s: float, end_s: float) -> str:
+    first, last = (f"{int(t) // 60}:{int(t) % 60:02d}" for t in (start_s, end_s))
+    return first if first == last else f"{first}-{last}"
+
+
+# -- curves ---------------------------------------------------------------------------------------
+
+
+def _gain_series(one: Observed, net: str, face: Pictures, scale: GainScale) -> Series:
+    """The gain of every frame, between judged frames in a straight line."""
+    vectors = one.identities[net]
+    if not len(vectors):
+        return np.full(one.frames, np.nan)
+    cosines = mean_cosines(vectors.result_ND, face.identities_ND)
+    gains = np.array([scale.gain(float(cosine)) for cosine in cosines])
+    between = np.interp(np.arange(one.frames), vectors.frames_N, gains)
+    return np.where(one.face_T & ~one.missed_T, between, np.nan)
+
+
+def _curve(
+    name: str, title: str, unit: str, better: str,
+    result: Sequence[NDArray[np.floating]], footage: Sequence[NDArray[np.floating]] | None = None,
+) -> Curve:  # fmt: skip
+    return Curve(name, title, unit, better, _values(result),  # type: ignore[arg-type]
+                 _values(footage) if footage is not None else None)  # fmt: skip
+
+
+def _values(series: Sequence[NDArray[np.floating]]) -> tuple[float | None, ...]:
+    """JSON-ready, rounded to five digits that mean something."""
+    return tuple(
+        float(f"{value:.5g}") if np.isfinite(value) else None
+        for part in series for value in part.tolist()
+    )  # fmt: skip
