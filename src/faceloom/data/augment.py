@@ -35,7 +35,7 @@ class AugmentConfig:
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""
-    shape_match: float = 0.5
+    shape_match: float = 0.0
     """Probability that the input is bent (a random part of the way) into the other side's mean
     shape."""
     brightness: float = 0.06
