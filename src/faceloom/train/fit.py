@@ -24,6 +24,7 @@ from faceloom.train.config import Budget, TrainConfig
 from faceloom.train.loop import Trainer, TrainStatus
 from faceloom.train.preview import FACES_A_SIDE, using, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
+from faceloom.train.warm_start import WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
@@ -39,6 +40,8 @@ class TrainReport:
     elapsed_s: float
     resumed: bool
     preview: Path
+    start: WarmStart | None = None
+    """What a run that began now began with; None for fresh weights."""
 
 
 def fit_pair(
@@ -58,6 +61,7 @@ def fit_pair(
     if run.exists:
         config = _continued(run, config, face_sets)
     else:
+        config = replace(config, start=resolved_start(config.start, config.model))
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
     # One intra-op pool for the whole process; 0 keeps torch's own choice of one thread a core.
     if config.threads:
@@ -67,6 +71,9 @@ def fit_pair(
     seeded_init(config.seed)
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
     learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
+    start = None
+    if not run.begun:
+        start = warm_start(learner.generator_modules, config.start, size_px)
     batches = PairBatches(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )
@@ -86,6 +93,7 @@ def fit_pair(
         trainer.place.elapsed_s,
         resumed,
         run.path / "preview.png",
+        start,
     )
 
 
