@@ -32,7 +32,7 @@ from faceloom.files import read_json, write_bytes, write_json
 from faceloom.image import encode_image, read_image
 from faceloom.video import Frame, VideoWriter, probe, read_frames, read_metadata
 
-DEMO_PAIR = PairSpec("pair", into=35, face=64, seed=1, seconds=11.0)
+DEMO_PAIR = PairSpec("pair", into=35, face=29, seed=1, seconds=11.0)
 DEMO_MINUTES = 10.0
 _CRF = 20
 _PREVIEW_QUALITY = 88
