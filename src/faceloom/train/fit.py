@@ -24,7 +24,7 @@ from faceloom.train.config import Budget, TrainConfig
 from faceloom.train.loop import Trainer, TrainStatus
 from faceloom.train.preview import FACES_A_SIDE, using, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
-from faceloom.train.warm_start import WarmStart, resolved_start, warm_start
+from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
@@ -61,7 +61,7 @@ def fit_pair(
     if run.exists:
         config = _continued(run, config, face_sets)
     else:
-        config = replace(config, start=resolved_start(config.start, config.model))
+        config = _begun(config)
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
     # One intra-op pool for the whole process; 0 keeps torch's own choice of one thread a core.
     if config.threads:
@@ -139,6 +139,14 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
                 f" {faces.path} has {len(faces)}; train into a new folder"
             )
     return replace(own, budget=Budget(config.budget.minutes, config.budget.steps))
+
+
+def _begun(config: TrainConfig) -> TrainConfig:
+    """With what its weights start from, and the rate that goes with it, said in full."""
+    start, optimizer = resolved_start(config.start, config.model), config.optimizer
+    if start != SCRATCH:
+        optimizer = replace(optimizer, lr=optimizer.warm_lr)
+    return replace(config, start=start, optimizer=optimizer)
 
 
 def _rows(faces: FaceSet, count: int) -> NDArray[np.int64]:
