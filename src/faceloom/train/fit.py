@@ -145,7 +145,7 @@ def _begun(config: TrainConfig) -> TrainConfig:
     """With what its weights start from, and the rate that goes with it, said in full."""
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
-        optimizer = replace(optimizer, lr=optimizer.warm_lr)
+        optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
     return replace(config, start=start, optimizer=optimizer)
 
 
