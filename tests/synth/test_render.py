@@ -12,6 +12,8 @@ import pytest
 from tests.synth.plain_person import LIGHT, plain_person, shot
 
 from faceloom.synth.assets import load_head
+from faceloom.synth.kernels.raster import Target, draw_triangles
+from faceloom.synth.lens import develop
 from faceloom.synth.render import Renderer
 from faceloom.synth.scene import (
     FaceState,
@@ -145,3 +147,52 @@ def test_motion_blur_smears_what_moves() -> None:
     assert soft < 0.9 * sharp
     standing = render(sensor=Sensor(noise=0, shutter=1.0), next_state=FaceState())
     assert np.array_equal(standing.rgb_HWC, still.rgb_HWC)
+
+
+def test_a_frame_does_not_depend_on_the_one_before() -> None:
+    first = render()
+    RENDERER.render(plain_person(hair=True), shot(FaceState(pose=HeadPose(yaw_deg=40))))
+    again = render()
+    assert np.array_equal(first.rgb_HWC, again.rgb_HWC)
+    assert np.array_equal(first.face_mask_HW, again.face_mask_HW)
+    assert np.array_equal(first.depth_HW, again.depth_HW)
+
+
+def test_backs_of_closed_surfaces_are_not_drawn() -> None:
+    corners = np.array([[2, 2, 1], [2, 14, 1], [14, 2, 1]], np.float32)
+    front, back = np.array([[[0, 1, 2]], [[0, 2, 1]]], np.int32)
+
+    def drawn(triangles: np.ndarray, one_sided: int) -> int:
+        target = Target.blank(16, 16)
+        draw_triangles(corners, triangles, target, first=0, one_sided=one_sided)
+        return int((target.index_HW == 0).sum())
+
+    assert drawn(front, 1) == drawn(front, 0) == drawn(back, 0) > 60
+    assert drawn(back, 1) == 0
+
+
+def test_neighbouring_triangles_leave_no_gap() -> None:
+    rng = np.random.default_rng(0)
+    middle = rng.uniform(20, 44, (1, 2))
+    around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    ring = 32 + 30 * np.stack([np.cos(around), np.sin(around)], axis=1)
+    flat = np.concatenate([middle, ring])
+    points = np.column_stack([flat, np.ones(len(flat))]).astype(np.float32)
+    ids = np.arange(40)
+    triangles = np.stack([0 * ids, 1 + ids, 1 + (ids + 1) % 40], axis=1).astype(np.int32)
+    target = Target.blank(64, 64)
+    draw_triangles(points, triangles, target, first=0)
+    y, x = np.mgrid[0:64, 0:64] + 0.5
+    assert (target.index_HW[np.hypot(x - 32, y - 32) < 29] >= 0).all()
+
+
+def test_the_film_curve_rises_and_ends_at_white() -> None:
+    linear = np.repeat(np.linspace(0, 6, 400, dtype=np.float32)[None, :, None], 3, axis=2)
+    coded = develop(linear, Sensor(noise=0), seed=0)[0, :, 0].astype(int)
+    assert (np.diff(coded) >= 0).all()
+    assert coded[0] == 0
+    assert coded[-1] == 255
+    grey = np.full((1, 1, 3), 0.18, np.float32)
+    value = 1.12 * 0.18 * (1 + 0.12 * 0.18) / (1 + 0.42 * 0.18)
+    expected = 255 * (1.055 * value ** (1 / 2.4) - 0.055)
+    assert abs(develop(grey, Sensor(noise=0), seed=0)[0, 0, 0] - expected) <= 0.6

@@ -28,7 +28,7 @@ def smoothstep(low: float, high: float, values: ArrayLike) -> Floats:
     return share * share * (3 - 2 * share)
 
 
-def bump(values: ArrayLike, centre: float, width: float) -> Floats:
+def bump(values: ArrayLike, centre: float | Floats, width: float | Floats) -> Floats:
     """A Gaussian of half-width `width` (where it falls to 1/e)."""
     return np.exp(-(((np.asarray(values, np.float64) - centre) / width) ** 2))
 
@@ -95,8 +95,11 @@ def beard_field(points_N3: Floats32, style: BeardStyle) -> Floats:
     """Where the beard of a style grows; lips must be taken off by who knows them."""
     x, y, z = np.abs(points_N3[:, 0]), points_N3[:, 1], points_N3[:, 2]
     front = smoothstep(0.9, 1.15, z)
-    moustache = bump(y, 6.785, 0.062) * smoothstep(0.33, 0.22, x) * front
-    philtrum = 1 - 0.55 * bump(x, 0, 0.022) * smoothstep(6.74, 6.80, y)
+    # It follows the lip, thins out towards its ends and leaves the nose's foot bare.
+    middle_dm = 6.778 - 0.55 * x * x
+    moustache = bump(y, middle_dm, 0.050 - 0.06 * x) * smoothstep(0.34, 0.12, x) * front
+    moustache = moustache * smoothstep(6.845, 6.80, y)
+    philtrum = 1 - 0.65 * bump(x, 0, 0.028) * smoothstep(6.73, 6.79, y)
     moustache = moustache * philtrum
     if style == "moustache":
         return moustache

@@ -56,6 +56,9 @@ STYLES: dict[HairStyle, Style] = {
 }
 _CLUMP_FREQUENCY = 4.0
 _FOREHEAD_X_DM, _FOREHEAD_Y_DM = 0.62, 7.86
+_NECK_XZ = np.array([0.0, 0.25])
+_HANG_DM = ((5.4, 6.2, 6.8, 7.3, 7.8), (0.98, 1.02, 1.06, 1.12, 3.0))
+"""How far from the neck's axis open hair hangs, by height."""
 _TIE = np.array([0.0, 7.95, -0.55])
 """Where a ponytail or bun is tied."""
 
@@ -129,7 +132,8 @@ class _Grower:
             direction = _unit(direction + rng.normal(0, 0.04, (count, 3)))
             if style.curl:
                 direction = self._curled(direction, phase, joint)
-            place = self._off_skin(place + direction * step, clearance * min(1, 0.25 + 1.3 * along))
+            place = self._gathered(place + direction * step)
+            place = self._off_skin(place, clearance * min(1, 0.25 + 1.3 * along))
             place = self._off_face(place)
             place = place + self._waves(place, along)
             points.append(place)
@@ -195,6 +199,18 @@ class _Grower:
         outward = 0.75 * self.normals + 1.1 * spiral
         loose = direction + 1.3 * spiral
         return _unit(self.style.curl * outward + (1 - self.style.curl) * 2 * loose)
+
+    def _gathered(self, place: Floats) -> Floats:
+        """Lengths hang from where the head is widest, round the neck, and do not stand off."""
+        if not self.style.free:
+            return place
+        widest = np.interp(place[:, 1], *_HANG_DM)
+        arm = place[:, [0, 2]] - _NECK_XZ
+        away = np.hypot(arm[:, 0], arm[:, 1] * 0.85)
+        kept = np.where(away > widest, (widest + 0.55 * (away - widest)) / (away + 1e-9), 1.0)
+        out = place.copy()
+        out[:, [0, 2]] = _NECK_XZ + arm * kept[:, None]
+        return out
 
     def _off_skin(self, place: Floats, clearance: Floats) -> Floats:
         """Push out what came nearer than the clearance; hold down what stands off too far."""

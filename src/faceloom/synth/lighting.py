@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceloom.synth.kernels.light import radiances, sky_visibility
-from faceloom.synth.kernels.raster import Target, draw_strands, draw_triangles
+from faceloom.synth.kernels.raster import Target, draw_depth_map, draw_strands
 from faceloom.synth.scene import Floats, Floats32, Indices, Light
 
 CENTRE = np.array([0.0, 7.2, 0.4])
@@ -94,12 +95,14 @@ def _sky() -> tuple[Floats, Floats]:
 
 def shadow_map(
     environment: Environment, softness: float, points_N3: Floats, triangles_T3: Indices,
-    hair_NK3: Floats | None, hair_dm: float,
+    one_sided: int, hair_NK3: Floats | None, hair_dm: float,
 ) -> ShadowMap:  # fmt: skip
-    """Draw what stands in the key's way; every other strand, twice as wide."""
+    """Draw what stands in the key's way; every other strand, twice as wide. The first `one_sided`
+    triangles are a closed surface but for its lower end."""
     projection = projection_along(environment.key_direction, _SHADOW_PX, _SHADOW_HALF_DM)
     target = Target.blank(_SHADOW_PX, _SHADOW_PX)
-    draw_triangles(_flat(points_N3, projection), triangles_T3, target, first=0)
+    closed = one_sided if environment.key_direction[1] > 0 else 0
+    draw_depth_map(_flat(points_N3, projection), triangles_T3, closed, target.nearness_HW)
     if hair_NK3 is not None:
         some = hair_NK3[::2, ::2]
         width_px = 2 * hair_dm * _SHADOW_PX / (2 * _SHADOW_HALF_DM)
@@ -109,14 +112,15 @@ def shadow_map(
 
 
 def sky_light(
-    environment: Environment, points_N3: Floats, normals_N3: Floats, triangles_T3: Indices,
-    tufts_M3: Floats,
+    environment: Environment, points_N3: Floats, normals_N3: Floats, wanted_W: NDArray[np.intp],
+    triangles_T3: Indices, one_sided: int, tufts_M3: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
-    """Ambient light (N, 3) and openness (N,), the cosine-weighted share of the sky seen."""
+    """Ambient light (N, 3) and openness (N,), the cosine-weighted share of the sky seen, of the
+    points `wanted_W`; `triangles_T3` stand in the way, see `shadow_map` of `one_sided`."""
     directions, projections = _sky()
     seen_DN, facing_DN = sky_visibility(
-        points_N3, normals_N3, triangles_T3, tufts_M3, projections, directions, _SKY_PX,
-        _SKY_BIAS_DM,
+        points_N3, normals_N3, wanted_W, triangles_T3, one_sided, tufts_M3, projections, directions,
+        _SKY_PX, _SKY_BIAS_DM,
     )  # fmt: skip
     colours_D3 = environment.towards(directions, 0.15)
     light_N3 = np.einsum("dn,dc->nc", seen_DN, colours_D3.astype(np.float32), dtype=np.float64)

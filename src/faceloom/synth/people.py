@@ -84,8 +84,8 @@ def fine_occlusion(head: Head, vertices_V3: Floats) -> Floats32:
     directions = sphere_directions(_OCCLUSION_DIRECTIONS)
     maps = np.stack([projection_along(d, _OCCLUSION_PX, _OCCLUSION_HALF_DM) for d in directions])
     seen, facing = sky_visibility(
-        np.concatenate(points), np.concatenate(normals),
-        np.concatenate(triangles).astype(np.int32), np.zeros((0, 3)), maps, directions,
+        np.concatenate(points), np.concatenate(normals), np.arange(count),
+        np.concatenate(triangles).astype(np.int32), 0, np.zeros((0, 3)), maps, directions,
         _OCCLUSION_PX, 0.02,
     )  # fmt: skip
     openness = seen.sum(axis=0) / (facing.sum(axis=0) + 1e-6)

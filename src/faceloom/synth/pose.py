@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from faceloom.synth.assets import TONGUE, TURN_PIVOT, Head, vertex_normals
-from faceloom.synth.kernels.sway import carried
+from faceloom.synth.kernels.sway import carried, on_skin
 from faceloom.synth.scene import FaceState, Floats, HeadPose, Indices, Person
 
 _EYE_RINGS, _EYE_SPOKES = 26, 32
@@ -99,8 +99,6 @@ def pose_person(head: Head, person: Person, state: FaceState) -> Posed:
         normals.append(ball.directions_E3 @ gaze_33.T @ rotation_33.T)
         centres.append(turned(centre[None], state.pose)[0])
     attached = person.attached
-    mixed = np.einsum("nkj,nkjc->nkc", attached.weights_NK4, vertices_V3[attached.vertices_NK4])
-    up = np.einsum("nkj,nkjc->nkc", attached.weights_NK4, normals_V3[attached.vertices_NK4])
     return Posed(
         vertices_V3,
         normals_V3,
@@ -108,9 +106,14 @@ def pose_person(head: Head, person: Person, state: FaceState) -> Posed:
         np.stack(points),
         np.stack(normals),
         np.stack(centres),
-        mixed + attached.lift_NK_dm[..., None] * up,
+        np.asarray(
+            on_skin(
+                attached.vertices_NK4, attached.weights_NK4, attached.lift_NK_dm, vertices_V3,
+                normals_V3,
+            )
+        ),
         _swayed(person, state),
-    )
+    )  # fmt: skip
 
 
 def turned(points_N3: Floats, pose: HeadPose, share_N: Floats | None = None) -> Floats:

@@ -7,32 +7,32 @@ beside (d'Eon & Luebke 2007, in screen space after Jimenez et al. 2009); then th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.synth.assets import Head, load_head, vertex_normals
-from faceloom.synth.glasses import glasses_mesh, lens_glare
-from faceloom.synth.kernels import shade
+from faceloom.synth.assets import Head, load_head
+from faceloom.synth.glasses import lens_glare
+from faceloom.synth.kernels import fibres, shade
 from faceloom.synth.kernels.project import project
 from faceloom.synth.kernels.raster import Target, draw_strands, draw_triangles
 from faceloom.synth.kernels.resolve import resolve
 from faceloom.synth.lens import blur_of_motion, develop, pixel_motion
-from faceloom.synth.lighting import Environment, shadow_map, sky_light
-from faceloom.synth.pose import Posed, eyeball, pose_person
+from faceloom.synth.lighting import Environment, ShadowMap, shadow_map, sky_light
+from faceloom.synth.mesh import Mesh, facing_points, fixed_part, make_mesh
+from faceloom.synth.pose import Posed, pose_person
 from faceloom.synth.scene import (
     INNER_FACE,
     Camera,
     Floats,
     Floats32,
-    Indices,
     Label,
     Person,
     Rendered,
     Shot,
-    Solid,
 )
 from faceloom.synth.strand_set import (
     StrandSet,
@@ -44,28 +44,13 @@ from faceloom.synth.strand_set import (
 
 _SCATTER_DM = (0.009, 0.004, 0.0025)
 """Standard deviation of the light's way through skin: red, green, blue."""
+_LEAST_SCATTER = 1.0
+"""Samples; what spreads less is not seen."""
 _HAIR_DM = 0.011
-_COARSE_UP_TO_PX = 1024
-"""Samples a side up to which a texel of the skin's maps is smaller than two samples."""
+_CHART_STEPS = ((300, 4), (640, 2))
+"""Up to these sizes of a picture, so many texels of the skin's maps a side are merged into one: it
+is still smaller than a pixel where the face fills the picture."""
 _ATTACHED_TOWARDS_VIEWER = 0.004
-_MATERIAL_OF_PART = {0: shade.SKIN, 3: shade.UPPER_TEETH, 4: shade.LOWER_TEETH, 5: shade.TONGUE}
-
-
-@dataclass(frozen=True, eq=False)
-class _Mesh:
-    """Everything made of triangles, in one list: head, left eye, right eye, glasses, solids."""
-
-    points_N3: Floats
-    normals_N3: Floats
-    rest_N3: Floats
-    uv_N2: Floats32
-    neck_N: Floats
-    """Height over the collar."""
-    face_N: Floats32
-    triangles_T3: Indices
-    materials_T: NDArray[np.int32]
-    solids_T4: Floats
-    """Albedo and gloss, of solids and frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +63,41 @@ class _Prepared:
     """With no more hairs than can be told apart."""
     chart_HW8: Floats32
     """Both maps of the skin side by side, no finer than the samples."""
+    root_rows_R: NDArray[np.bool_]
+    """Render vertices from which strands grow on the face."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """What is known of each sample; kept from frame to frame, as memory is slow to get."""
+
+    target: Target
+    labels_HW: NDArray[np.uint8]
+    albedo_HW3: Floats32
+    diffuse_HW3: Floats32
+    specular_HW3: Floats32
+
+    @classmethod
+    def blank(cls, side: int) -> _Layers:
+        colours = [np.zeros((side, side, 3), np.float32) for _ in range(3)]
+        return cls(Target.blank(side, side), np.zeros((side, side), np.uint8), *colours)
+
+    def clear(self) -> None:
+        """Forget the frame before: colours count only where there is a label."""
+        self.target.clear()
+        self.labels_HW.fill(int(Label.BACKGROUND))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A shot's geometry, and the key light's."""
+
+    shot: Shot
+    posed: Posed
+    mesh: Mesh
+    strands: list[StrandSet]
+    environment: Environment
+    viewer: Floats
 
 
 class Renderer:
@@ -88,19 +108,26 @@ class Renderer:
         self.supersampling = supersampling
         self.head = load_head()
         self._prepared: _Prepared | None = None
+        self._layers: _Layers | None = None
 
     def render(self, person: Person, shot: Shot) -> Rendered:
         """The same person and shot give the same bytes."""
         prepared = self._prepare(person)
         person = prepared.person
         posed = pose_person(self.head, person, shot.state)
-        mesh = self._mesh(person, posed, shot.solids)
-        strands = all_strands(person, posed)
-        target, first_strand = self._draw(mesh, strands, shot.camera)
-        labels, albedo, diffuse, specular = self._shade(
-            prepared, shot, posed, mesh, strands, target, first_strand
-        )
-        linear, mask = self._resolve(shot, labels, albedo, diffuse, specular)
+        mesh = make_mesh(self.head, person, posed, shot.solids)
+        scene = _Scene(
+            shot, posed, mesh, all_strands(person, posed), Environment.of(shot.light),
+            np.asarray(shot.camera.position_dm, np.float64),
+        )  # fmt: skip
+        if self._layers is None:
+            self._layers = _Layers.blank(self.size_px * self.supersampling)
+        layers = self._layers
+        layers.clear()
+        seen_N3 = self._draw(scene, layers.target)
+        self._shade(prepared, scene, seen_N3, layers)
+        linear, mask = self._resolve(shot, layers)
+        target, labels = layers.target, layers.labels_HW
         linear += lens_glare(
             person, posed, shot, self.size_px, target.nearness_HW, self.supersampling
         )
@@ -121,62 +148,39 @@ class Renderer:
             posed.eye_centres_23[::-1].copy(),
         )
 
-    # -- geometry ---------------------------------------------------------------------------------
+    def _prepare(self, person: Person) -> _Prepared:
+        """What of a person this size can show; kept for the next frame."""
+        if self._prepared is None or self._prepared.of is not person:
+            maps = [person.albedo_HW4, person.bump_HW4]
+            for up_to_px, step in _CHART_STEPS:
+                if self.size_px <= up_to_px:
+                    size = tuple(max(1, side // step) for side in maps[0].shape[1::-1])
+                    maps = [
+                        np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.float32)
+                        for one in maps
+                    ]
+                    break
+            roots_V = np.zeros(len(self.head.base_V3), bool)
+            roots_V[person.attached.vertices_NK4[:, 0, :3]] = True
+            self._prepared = _Prepared(
+                person,
+                with_fewer_hairs(person, self.size_px * self.supersampling),
+                np.concatenate(maps, axis=2, dtype=np.float32),
+                roots_V[self.head.render_vertex_R],
+            )
+        return self._prepared
 
-    def _mesh(self, person: Person, posed: Posed, solids: tuple[Solid, ...]) -> _Mesh:
-        head, ball = self.head, eyeball()
-        rows = head.render_vertex_R
-        points, normals = [posed.vertices_V3[rows]], [posed.normals_V3[rows]]
-        rest, triangles = [head.base_V3[rows]], [head.render_triangles_T3]
-        materials = [
-            np.array([_MATERIAL_OF_PART[int(p)] for p in range(6) if p in _MATERIAL_OF_PART])[
-                np.searchsorted(sorted(_MATERIAL_OF_PART), head.render_part_T)
-            ]
-        ]
-        looks = [np.zeros((len(head.render_triangles_T3), 4))]
-        count = len(rows)
-        for eye in range(2):
-            points.append(posed.eye_points_2E3[eye])
-            normals.append(posed.eye_normals_2E3[eye])
-            rest.append(ball.directions_E3)
-            triangles.append(ball.triangles_T3 + count)
-            materials.append(np.full(len(ball.triangles_T3), shade.EYE))
-            looks.append(np.zeros((len(ball.triangles_T3), 4)))
-            count += len(ball.directions_E3)
-        frame = glasses_mesh(self.head, person, posed)
-        for solid, material in [(s, shade.FRAME) for s in frame] + [
-            (s, shade.SOLID) for s in solids
-        ]:
-            points.append(solid.vertices_V3)
-            normals.append(vertex_normals(solid.vertices_V3, solid.triangles_T3))
-            rest.append(solid.vertices_V3)
-            triangles.append(solid.triangles_T3 + count)
-            materials.append(np.full(len(solid.triangles_T3), material))
-            looks.append(np.tile([*solid.albedo, solid.gloss], (len(solid.triangles_T3), 1)))
-            count += len(solid.vertices_V3)
-        uv = np.full((count, 2), -1, np.float32)
-        uv[: len(rows)] = head.uv_R2
-        neck, face = np.ones(count), np.zeros(count, np.float32)
-        neck[: len(rows)] = head.collar_V[rows]
-        # The lips' inner side belongs to the face as much as their outer.
-        face[: len(rows)] = np.maximum(head.masks_R["face"], head.masks_R["inside-mouth"])
-        return _Mesh(
-            np.concatenate(points), np.concatenate(normals), np.concatenate(rest), uv, neck, face,
-            np.concatenate(triangles).astype(np.int32), np.concatenate(materials).astype(np.int32),
-            np.concatenate(looks),
-        )  # fmt: skip
-
-    def _draw(self, mesh: _Mesh, strands: StrandSet, camera: Camera) -> tuple[Target, int]:
+    def _draw(self, scene: _Scene, target: Target) -> Floats32:
+        """Draw everything; gives the mesh's points as the camera sees them, (N, 3)."""
+        camera, mesh = scene.shot.camera, scene.mesh
         side = self.size_px * self.supersampling
-        target = Target.blank(side, side)
-        draw_triangles(_seen(camera, mesh.points_N3, side), mesh.triangles_T3, target, first=0)
-        first = len(mesh.triangles_T3)
-        widths = (strands.width_N_dm * self._px_a_dm(camera)).astype(np.float32)
-        seen = _seen(camera, strands.points_NK3, side)
-        grown = strands.attached
-        draw_strands(seen[:grown], widths[:grown], target, first, _ATTACHED_TOWARDS_VIEWER)
-        draw_strands(seen[grown:], widths[grown:], target, first + grown)
-        return target, first
+        points_N3 = _seen(camera, mesh.points_N3, side)
+        draw_triangles(points_N3, mesh.triangles_T3, target, first=0, one_sided=mesh.closed)
+        for first, strands in _numbered(scene):
+            widths = (strands.width_N_dm * self._px_a_dm(camera)).astype(np.float32)
+            nearer = 0.0 if strands.is_hair else _ATTACHED_TOWARDS_VIEWER
+            draw_strands(_seen(camera, strands.points_NK3, side), widths, target, first, nearer)
+        return points_N3
 
     def _px_a_dm(self, camera: Camera) -> float:
         """Samples a decimetre at the face."""
@@ -186,99 +190,93 @@ class Renderer:
     # -- light ------------------------------------------------------------------------------------
 
     def _shade(
-        self, prepared: _Prepared, shot: Shot, posed: Posed, mesh: _Mesh, strands: StrandSet,
-        target: Target, first_strand: int,
-    ) -> tuple[NDArray[np.uint8], Floats32, Floats32, Floats32]:  # fmt: skip
-        person = prepared.person
-        environment = Environment.of(shot.light)
-        hair = posed.hair_NK3
-        shadows = shadow_map(
-            environment, shot.light.key_softness, mesh.points_N3, mesh.triangles_T3, hair, _HAIR_DM
-        )
+        self, prepared: _Prepared, scene: _Scene, seen_N3: Floats32, layers: _Layers
+    ) -> None:
+        shot, mesh, hair = scene.shot, scene.mesh, scene.posed.hair_NK3
+        wanted = facing_points(mesh, seen_N3)
+        wanted[: len(prepared.root_rows_R)] |= prepared.root_rows_R
         tufts = hair[::6, ::2].reshape(-1, 3) if hair is not None else np.zeros((0, 3))
         sky_N3, open_N = sky_light(
-            environment, mesh.points_N3, mesh.normals_N3, mesh.triangles_T3, tufts
-        )
-        self._occlude(person, shot, mesh, environment, sky_N3, open_N)
-        side = self.size_px * self.supersampling
-        albedo, diffuse, specular = (np.zeros((side, side, 3), np.float32) for _ in range(3))
-        labels = np.full((side, side), int(Label.BACKGROUND), np.uint8)
-        viewer = np.asarray(shot.camera.position_dm, np.float64)
-        lit = (shadows.depth_HW, shadows.projection_34, shadows.step, environment.key_direction,
-               environment.key_colour)  # fmt: skip
+            scene.environment, mesh.points_N3, mesh.normals_N3, np.nonzero(wanted)[0],
+            mesh.blocking_T3, mesh.blocking_closed, tufts,
+        )  # fmt: skip
+        self._occlude(prepared.person, scene, sky_N3, open_N)
+        shadows = shadow_map(
+            scene.environment, shot.light.key_softness, mesh.points_N3, mesh.blocking_T3,
+            mesh.blocking_closed, hair, _HAIR_DM,
+        )  # fmt: skip
+        self._shade_triangles(prepared, scene, sky_N3, open_N, shadows, layers)
+        self._shade_strands(prepared.person, scene, sky_N3, shadows, layers)
+        self._scatter(layers.labels_HW, layers.diffuse_HW3, shot.camera)
+
+    def _shade_triangles(
+        self, prepared: _Prepared, scene: _Scene, sky_N3: Floats, open_N: Floats,
+        shadows: ShadowMap, layers: _Layers,
+    ) -> None:  # fmt: skip
+        mesh, environment, target = scene.mesh, scene.environment, layers.target
+        person = prepared.person
         eyes, cloth = person.eyes, person.cloth
         shade.shade_triangles(
             target.index_HW, target.weights_HW2, target.nearness_HW, self.supersampling,
-            mesh.triangles_T3, mesh.materials_T,
-            mesh.solids_T4, mesh.points_N3, mesh.normals_N3, mesh.rest_N3, mesh.uv_N2, mesh.neck_N,
-            mesh.face_N, sky_N3, open_N, posed.rotation_33, viewer, prepared.chart_HW8,
+            mesh.triangles_T3, mesh.materials_T, mesh.kinds_T, mesh.solids_T4, mesh.points_N3,
+            mesh.normals_N3, mesh.rest_N3, mesh.uv_N2, mesh.neck_N, mesh.face_N, sky_N3, open_N,
+            scene.posed.rotation_33, scene.viewer, prepared.chart_HW8,
             np.asarray(person.neck_skin),
             np.array([*eyes.inner, *eyes.outer, eyes.iris_radius, eyes.pupil_radius, eyes.redness]),
             np.asarray(person.teeth),
             np.array([*cloth.colour, *cloth.second, cloth.wave_y, cloth.wave_x, cloth.share]),
-            float(person.oil), eyes.seed, *lit, environment.tones_33,
+            float(person.oil), eyes.seed, shadows.depth_HW, shadows.projection_34, shadows.step,
+            environment.key_direction, environment.key_colour, environment.tones_33,
             environment.lamp_directions_L3, environment.lamp_colours_L3,
-            environment.lamp_sharpness_L, albedo, diffuse, specular, labels,
+            environment.lamp_sharpness_L, layers.albedo_HW3, layers.diffuse_HW3,
+            layers.specular_HW3, layers.labels_HW,
         )  # fmt: skip
-        shade.shade_strands(
-            target.index_HW, target.weights_HW2, first_strand, strands.points_NK3,
-            strands.colour_N3, strands.variation_N, strands.label_N,
-            self._strand_sky(person, environment, strands, sky_N3), viewer, *lit, albedo, diffuse,
-            specular, labels,
-        )  # fmt: skip
-        self._scatter(labels, diffuse, shot.camera)
-        return labels, albedo, diffuse, specular
 
-    def _prepare(self, person: Person) -> _Prepared:
-        """What of a person this size can show; kept for the next frame."""
-        if self._prepared is None or self._prepared.of is not person:
-            side = self.size_px * self.supersampling
-            maps = np.concatenate([person.albedo_HW4, person.bump_HW4], axis=2)
-            if side <= _COARSE_UP_TO_PX:
-                maps = np.ascontiguousarray(
-                    0.25 * (maps[::2, ::2] + maps[1::2, ::2] + maps[::2, 1::2] + maps[1::2, 1::2])
-                )
-            self._prepared = _Prepared(person, with_fewer_hairs(person, side), maps)
-        return self._prepared
+    def _shade_strands(
+        self, person: Person, scene: _Scene, sky_N3: Floats, shadows: ShadowMap, layers: _Layers
+    ) -> None:
+        target, environment = layers.target, scene.environment
+        for first, strands in _numbered(scene):
+            shown_N = fibres.shown(target.index_HW, first, len(strands.points_NK3))
+            lights = fibres.light_joints(
+                strands.points_NK3, shown_N, scene.viewer, shadows.depth_HW, shadows.projection_34,
+                shadows.step, environment.key_direction,
+            )  # fmt: skip
+            fibres.paint_strands(
+                target.index_HW, target.weights_HW2, first, lights, strands.colour_N3,
+                strands.variation_N, strands.label_N, strands.is_hair,
+                self._strand_sky(person, environment, strands, sky_N3), environment.key_colour,
+                layers.albedo_HW3, layers.diffuse_HW3, layers.specular_HW3, layers.labels_HW,
+            )  # fmt: skip
 
-    def _occlude(
-        self, person: Person, shot: Shot, mesh: _Mesh, environment: Environment, sky_N3: Floats,
-        open_N: Floats,
-    ) -> None:  # fmt: skip
+    def _occlude(self, person: Person, scene: _Scene, sky_N3: Floats, open_N: Floats) -> None:
         """Darken what the coarse sky map cannot see: creases, nostrils, the mouth. In place."""
         fine = person.occlusion_R.astype(np.float64)
         count = len(fine)
         open_N[:count] *= fine
         sky_N3[:count] *= (fine**0.65)[:, None]
-        mean = environment.towards(_AROUND, 0.15).mean(axis=0)
-        expression = shot.state.expression
+        mean = scene.environment.towards(_AROUND, 0.15).mean(axis=0)
+        expression = scene.shot.state.expression
         smile = expression.get("mouthSmileLeft", 0.0)
         opening = min(1.0, 0.35 + 1.2 * expression.get("jawOpen", 0.0) + 0.4 * smile)
-        in_mouth = np.unique(
-            mesh.triangles_T3[
-                (mesh.materials_T >= shade.UPPER_TEETH) & (mesh.materials_T <= shade.TONGUE)
-            ]
-        )
-        sky_N3[in_mouth] = np.maximum(sky_N3[in_mouth], 0.42 * mean * opening)
-        in_eyes = np.unique(mesh.triangles_T3[mesh.materials_T == shade.EYE])
-        sky_N3[in_eyes] = np.maximum(sky_N3[in_eyes], 0.28 * mean)
+        fixed = fixed_part()
+        sky_N3[fixed.mouth_N] = np.maximum(sky_N3[fixed.mouth_N], 0.42 * mean * opening)
+        sky_N3[fixed.eyes_N] = np.maximum(sky_N3[fixed.eyes_N], 0.28 * mean)
 
     def _strand_sky(
         self, person: Person, environment: Environment, strands: StrandSet, sky_N3: Floats
     ) -> Floats:
         """Ambient light of each strand: the skin's where it grows on the face, else by the way it
         faces."""
+        if strands.is_hair:
+            outwards = strands.points_NK3[:, strands.points_NK3.shape[1] // 2] - (0.0, 7.3, 0.3)
+            outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
+            return 0.8 * environment.towards(outwards, 0.6)
         rows = self.head.render_vertex_R
         by_vertex_V3 = np.zeros((len(self.head.base_V3), 3))
         by_vertex_V3[rows] = sky_N3[: len(rows)]
-        roots = person.attached.vertices_NK4[:, 0, :3]
-        out = np.empty((len(strands.points_NK3), 3))
-        out[: strands.attached] = by_vertex_V3[roots].mean(axis=1)
-        middle = strands.points_NK3[strands.attached :, strands.points_NK3.shape[1] // 2]
-        outwards = middle - (0.0, 7.3, 0.3)
-        outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
-        out[strands.attached :] = 0.8 * environment.towards(outwards, 0.6)
-        return out
+        first, second, third = person.attached.vertices_NK4[:, 0, :3].T
+        return np.asarray(by_vertex_V3[first] + by_vertex_V3[second] + by_vertex_V3[third]) / 3
 
     def _scatter(self, labels: NDArray[np.uint8], diffuse: Floats32, camera: Camera) -> None:
         """Blur the diffuse light within skin, in place."""
@@ -291,30 +289,30 @@ class Renderer:
         scale = self._px_a_dm(camera)
         for channel, spread_dm in enumerate(_SCATTER_DM):
             sigma = spread_dm * scale
+            if sigma < _LEAST_SCATTER:
+                continue
             light = diffuse[part][..., channel]
-            blurred = cv2.GaussianBlur(light * weight, (0, 0), sigma)
-            blurred /= np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4)
+            taps = (2 * round(3 * sigma) + 1,) * 2
+            blurred = cv2.GaussianBlur(light * weight, taps, sigma)
+            blurred /= np.maximum(cv2.GaussianBlur(weight, taps, sigma), 1e-4)
             np.copyto(light, blurred, where=skin[part])
 
-    def _resolve(
-        self, shot: Shot, labels: NDArray[np.uint8], albedo: Floats32, diffuse: Floats32,
-        specular: Floats32,
-    ) -> tuple[Floats32, Floats32]:  # fmt: skip
+    def _resolve(self, shot: Shot, layers: _Layers) -> tuple[Floats32, Floats32]:
         """Linear RGB and coverage of the inner face, at the picture's size."""
         size = (self.size_px, self.size_px)
         background = cv2.resize(shot.background_HWC, size, interpolation=cv2.INTER_AREA)
         return resolve(
-            albedo, diffuse, specular, labels, np.asarray(background, np.float32),
-            np.float32(shot.light.exposure), _IS_INNER,
+            layers.albedo_HW3, layers.diffuse_HW3, layers.specular_HW3, layers.labels_HW,
+            np.asarray(background, np.float32), np.float32(shot.light.exposure), _IS_INNER,
         )  # fmt: skip
 
     def _motion(
-        self, person: Person, shot: Shot, posed: Posed, mesh: _Mesh, target: Target
+        self, person: Person, shot: Shot, posed: Posed, mesh: Mesh, target: Target
     ) -> Floats32:
         """Each pixel's way to the next frame, in pixels, (H, W, 2)."""
         assert shot.next_state is not None
         later = pose_person(self.head, with_thin_hair(person), shot.next_state)
-        later_mesh = self._mesh(person, later, shot.next_solids or shot.solids)
+        later_mesh = make_mesh(self.head, person, later, shot.next_solids or shot.solids)
 
         def move(before_N3: Floats, after_N3: Floats) -> Floats:
             after, before = (
@@ -329,6 +327,14 @@ class Renderer:
 
 _IS_INNER = np.isin(np.arange(256), [int(label) for label in INNER_FACE]).astype(np.float32)
 _AROUND = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+
+
+def _numbered(scene: _Scene) -> Iterator[tuple[int, StrandSet]]:
+    """Each set of strands with the index of its first."""
+    first = len(scene.mesh.triangles_T3)
+    for strands in scene.strands:
+        yield first, strands
+        first += len(strands.points_NK3)
 
 
 def _seen(camera: Camera, points: Floats, side_px: int) -> Floats32:

@@ -168,7 +168,7 @@ def _with_stubble(maps: _Maps, albedo: Floats) -> Floats:
     shadow = beard.stubble * 0.75 * grows * (1 + 0.4 * maps.fine)
     if beard.style != "none":
         under = beard_field(maps.rest, beard.style) * (1 - maps.lips)
-        shadow = np.maximum(shadow, 1.1 * beard.density * under)
+        shadow = np.maximum(shadow, 0.9 * beard.density * under)
     albedo = (
         albedo * (1 - np.clip(shadow, 0, 1.2)[..., None] * _STUBBLE)
         if traits.sex == "male"

@@ -22,33 +22,34 @@ _LEAST_HAIRS, _ALL_HAIRS_FROM_PX = 0.4, 1280
 
 @dataclass(frozen=True, eq=False)
 class StrandSet:
-    """All strands, brought to one number of joints."""
+    """Strands of one number of joints."""
 
     points_NK3: Floats
     width_N_dm: Floats32
     colour_N3: Floats32
     variation_N: Floats32
     label_N: NDArray[np.uint8]
-    attached: int
-    """How many of them, from the first, grow on the face."""
+    is_hair: bool
+    """Hair of the head; else they grow on the face."""
 
 
-def all_strands(person: Person, posed: Posed) -> StrandSet:
+def all_strands(person: Person, posed: Posed) -> list[StrandSet]:
     """Brows, lashes and beard, then hair."""
-    attached, hair = person.attached, person.hair
-    points, widths = posed.attached_NK3, attached.width_N_dm
-    colours, variation, labels = attached.colour_N3, attached.variation_N, attached.label_N
+    grown, hair = person.attached, person.hair
+    sets = [
+        StrandSet(
+            posed.attached_NK3, grown.width_N_dm, grown.colour_N3, grown.variation_N,
+            grown.label_N, False,
+        )
+    ]  # fmt: skip
     if hair is not None and posed.hair_NK3 is not None:
-        joints = hair.points_NK3.shape[1]
-        points = np.concatenate([_rejointed(points, joints), posed.hair_NK3])
-        widths = np.concatenate([widths, hair.width_N_dm])
-        colours = np.concatenate([colours, hair.colour_N3])
-        variation = np.concatenate([variation, hair.variation_N])
-        labels = np.concatenate([labels, np.full(len(hair.points_NK3), int(Label.HAIR), np.uint8)])
-    return StrandSet(
-        points, widths.astype(np.float32), colours.astype(np.float32),
-        variation.astype(np.float32), labels.astype(np.uint8), len(attached.label_N),
-    )  # fmt: skip
+        labels = np.full(len(hair.points_NK3), int(Label.HAIR), np.uint8)
+        sets.append(
+            StrandSet(
+                posed.hair_NK3, hair.width_N_dm, hair.colour_N3, hair.variation_N, labels, True
+            )
+        )
+    return sets
 
 
 def with_fewer_hairs(person: Person, side_px: int) -> Person:
@@ -83,13 +84,3 @@ def middles(posed: Posed) -> Floats:
     """A place in the middle of each strand: of what grows on the face, then of the hair."""
     kinds = [posed.attached_NK3] + ([] if posed.hair_NK3 is None else [posed.hair_NK3])
     return np.concatenate([points[:, points.shape[1] // 2] for points in kinds])
-
-
-def _rejointed(points_NK3: Floats, joints: int) -> Floats:
-    """Polylines resampled to another number of joints."""
-    if points_NK3.shape[1] == joints:
-        return points_NK3
-    place = np.linspace(0, points_NK3.shape[1] - 1, joints)
-    low = np.minimum(place.astype(int), points_NK3.shape[1] - 2)
-    share = (place - low)[None, :, None]
-    return points_NK3[:, low] * (1 - share) + points_NK3[:, low + 1] * share

@@ -21,7 +21,7 @@ from faceloom.synth.traits import Traits
 JOINTS = 4
 _BROW_HAIRS, _BEARD_HAIRS = 900, 22000
 _BROW_DM, _LASH_DM, _BEARD_DM = 0.0036, 0.0042, 0.0036
-_COVER = {Label.BROW: 0.70, Label.BEARD: 0.55}
+_COVER = {Label.BROW: 0.64, Label.BEARD: 0.48}
 """A hair is thinner than it can be drawn: this much of it is hair, the rest skin."""
 _SHADED = 0.6
 """Skin among hairs lies in their shade."""
@@ -165,7 +165,7 @@ def _beard(head: Head, traits: Traits, rng: np.random.Generator) -> AttachedStra
     )  # fmt: skip
 
 
-_REACH = {"full": 1.0, "goatee": 0.24, "moustache": 0.085}
+_REACH = {"full": 1.0, "goatee": 0.24, "moustache": 0.060}
 """Share of a full beard's hairs."""
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from faceloom.synth.kernels.raster import draw_depth
+
 
 @njit(cache=True, nogil=True)
 def radiance(direction, tones, lamp_directions, lamp_colours, lamp_sharpness, rough, out):
@@ -49,67 +51,44 @@ def _reached(depth_map, x, y, blocked):
 
 @njit(cache=True, nogil=True)
 def shadow(depth_map, x, y, nearness, bias, step):
-    """Share of a 5 x 5 neighbourhood, `step` texels apart, that the key light reaches.
+    """Share of a 5 x 5 neighbourhood, `step` texels apart, that the key light reaches: of every
+    other place of it, as on a chessboard.
 
     Most places lie wholly in the light or wholly out of it: where the middle and the four corners
     agree, the rest is not asked.
     """
     blocked = nearness + bias * (1 + 0.35 * step)
-    corners = 0.0
+    lit = 0.0
     for a in (-2, 2):
         for b in (-2, 2):
-            corners += _reached(depth_map, x + b * step, y + a * step, blocked)
-    middle = _reached(depth_map, x, y, blocked)
-    if corners == 4.0 * middle:
-        return middle
-    lit = 0.0
-    for a in range(-2, 3):
-        for b in range(-2, 3):
             lit += _reached(depth_map, x + b * step, y + a * step, blocked)
-    return lit / 25.0
-
-
-@njit(cache=True, nogil=True)
-def _draw_depth(points, triangles, depth):
-    height, width = depth.shape
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        x0, y0, x1, y1 = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
-        x2, y2 = points[c, 0], points[c, 1]
-        low = max(0, int(np.ceil(min(y0, y1, y2) - 0.5)))
-        high = min(height - 1, int(np.floor(max(y0, y1, y2) - 0.5)))
-        left = max(0, int(np.ceil(min(x0, x1, x2) - 0.5)))
-        right = min(width - 1, int(np.floor(max(x0, x1, x2) - 0.5)))
-        if low > high or left > right:
-            continue
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < 1e-9:
-            continue
-        inverse = 1.0 / area
-        for y in range(low, high + 1):
-            py = y + 0.5
-            for x in range(left, right + 1):
-                px = x + 0.5
-                w1 = ((px - x0) * (y2 - y0) - (x2 - x0) * (py - y0)) * inverse
-                w2 = ((x1 - x0) * (py - y0) - (px - x0) * (y1 - y0)) * inverse
-                w0 = 1 - w1 - w2
-                if w0 >= 0 and w1 >= 0 and w2 >= 0:
-                    near = w0 * points[a, 2] + w1 * points[b, 2] + w2 * points[c, 2]
-                    depth[y, x] = max(depth[y, x], near)
+    middle = _reached(depth_map, x, y, blocked)
+    if lit == 4.0 * middle:
+        return middle
+    for a in (-1, 1):
+        for b in (-1, 1):
+            lit += _reached(depth_map, x + b * step, y + a * step, blocked)
+        lit += _reached(depth_map, x + 2 * a * step, y, blocked)
+        lit += _reached(depth_map, x, y + 2 * a * step, blocked)
+    return (lit + middle) / 13.0
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def sky_visibility(points, normals, triangles, tufts, projections, directions, size_px, bias):
+def sky_visibility(
+    points, normals, wanted, triangles, one_sided, tufts, projections, directions, size_px, bias
+):  # fmt: skip
     """Of each direction and point: cosine times visibility, and the cosine alone; (D, N) float32.
 
-    `tufts` (M, 3) are places of hair, each of which covers a few texels.
+    Only the points `wanted` are asked for, the others get 0. `triangles` stand in the way; the
+    first `one_sided` are a closed surface but for its lower end. `tufts` (M, 3) are places of hair,
+    each of which covers a few texels.
     """
     count = points.shape[0]
     seen = np.zeros((directions.shape[0], count), np.float32)
     facing = np.zeros((directions.shape[0], count), np.float32)
     for d in prange(directions.shape[0]):
         matrix = projections[d]
-        flat = np.empty((count, 3), np.float32)
+        flat, place = np.empty((count, 3), np.float32), np.empty(3)
         for i in range(count):
             for r in range(3):
                 flat[i, r] = (
@@ -119,9 +98,10 @@ def sky_visibility(points, normals, triangles, tufts, projections, directions, s
                     + matrix[r, 3]
                 )
         depth = np.full((size_px, size_px), np.float32(-1e9))
-        _draw_depth(flat, triangles, depth)
+        # From below, light would come in where the surface is open.
+        closed = one_sided if directions[d, 1] > 0 else 0
+        draw_depth(flat, triangles, closed, depth, 0, size_px - 1)
         for i in range(tufts.shape[0]):
-            place = np.empty(3)
             for r in range(3):
                 place[r] = (
                     matrix[r, 0] * tufts[i, 0]
@@ -134,7 +114,8 @@ def sky_visibility(points, normals, triangles, tufts, projections, directions, s
                 for row in range(y, y + 2):
                     for column in range(x, x + 2):
                         depth[row, column] = max(depth[row, column], np.float32(place[2]))
-        for i in range(count):
+        for w in range(wanted.shape[0]):
+            i = wanted[w]
             cosine = (
                 normals[i, 0] * directions[d, 0]
                 + normals[i, 1] * directions[d, 1]

@@ -2,7 +2,7 @@
 
 Skin takes a diffuse light that wraps round (more in red: the cheap half of subsurface scattering;
 the blur that is the other half comes later), and two specular lobes; eyes are a limbus-rimmed iris
-under a clear cornea; hair follows Kajiya & Kay 1989 with a shifted second lobe (Marschner 2003).
+under a clear cornea.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from faceloom.synth.kernels.noise import value_noise
 SKIN, EYE, UPPER_TEETH, LOWER_TEETH, TONGUE, SOLID, FRAME, CLOTH = range(8)
 """Materials of triangles; cloth is skin below the collar."""
 LABEL_BACKGROUND, LABEL_FACE, LABEL_EYE, LABEL_MOUTH = 0, 1, 3, 5
-LABEL_SKIN, LABEL_CLOTH, LABEL_GLASSES, LABEL_OCCLUDER, LABEL_HAIR = 7, 8, 10, 11, 6
+LABEL_SKIN, LABEL_CLOTH, LABEL_GLASSES, LABEL_OCCLUDER = 7, 8, 10, 11
 
+_KINDS = 4
+_SAME_DEPTH = 0.005
 _MOST_WRAP = 0.30
 """The widest that a material lets light wrap round."""
 
@@ -101,23 +103,25 @@ def _cloth_albedo(rest, cloth, out):
 
 
 @njit(cache=True, nogil=True)
-def _normalise(v):
+def normalise(v):
+    """Make a vector's length 1, in place."""
     length = np.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2) + 1e-9
     for c in range(3):
         v[c] /= length
 
 
 @njit(inline="always")
-def _dot(a, b):
+def dot(a, b):
+    """Of two vectors of three."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 @njit(cache=True, nogil=True)
-def _key_share(place, shadow_map, projection, bias, step):
+def key_share(place, shadow_map, projection, bias, step):
     """How much of the key light reaches a place."""
-    x = _dot(projection[0], place) + projection[0, 3]
-    y = _dot(projection[1], place) + projection[1, 3]
-    return shadow(shadow_map, x, y, _dot(projection[2], place) + projection[2, 3], bias, step)
+    x = dot(projection[0], place) + projection[0, 3]
+    y = dot(projection[1], place) + projection[1, 3]
+    return shadow(shadow_map, x, y, dot(projection[2], place) + projection[2, 3], bias, step)
 
 
 @njit(cache=True, nogil=True)
@@ -179,171 +183,124 @@ def _label(material, face):
     return LABEL_GLASSES if material == FRAME else LABEL_OCCLUDER
 
 
-@njit(cache=True, nogil=True)
-def _even_skin(index, nearness, materials, top, left, factor):
-    """Whether a block shows skin alone, all of it about equally far."""
-    if top + factor > index.shape[0] or left + factor > index.shape[1]:
-        return False
-    near, far = nearness[top, left], nearness[top, left]
-    for y in range(top, top + factor):
-        for x in range(left, left + factor):
-            t = index[y, x]
-            if t < 0 or t >= materials.shape[0] or materials[t] != SKIN:
-                return False
-            near, far = max(near, nearness[y, x]), min(far, nearness[y, x])
-    return near < 1.01 * far
+@njit(inline="always")
+def _copy(albedo, diffuse, specular, labels, from_y, from_x, y, x):
+    for c in range(3):
+        albedo[y, x, c] = albedo[from_y, from_x, c]
+        diffuse[y, x, c] = diffuse[from_y, from_x, c]
+        specular[y, x, c] = specular[from_y, from_x, c]
+    labels[y, x] = labels[from_y, from_x]
 
 
 @njit(cache=True, parallel=True, nogil=True)
 def shade_triangles(
-    index, weights, nearness, factor, triangles, materials, solids, points, normals, rest, uv, neck,
-    face, sky, open_, rotation, viewer, chart, skin, eye, teeth, cloth, oil, seed, shadow_map,
-    projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
+    index, weights, nearness, factor, triangles, materials, kinds, solids, points, normals, rest,
+    uv, neck, face, sky, open_, rotation, viewer, chart, skin, eye, teeth, cloth, oil, seed,
+    shadow_map, projection, shadow_step, key_direction, key_colour, tones, lamp_directions,
     lamp_colours, lamp_sharpness, albedo, diffuse, specular, labels,
 ):  # fmt: skip
     """Fill the outputs (H, W, ...) where a triangle is seen.
 
     `chart` (H, W, 8) holds albedo, specular strength, the bump's gradient and one channel spare.
-    Samples come in blocks of `factor` squared, one a pixel; where a block shows nothing but an
-    even piece of skin, one sample of each of its rows stands for the row.
+    Samples come in blocks of `factor` squared, one a pixel; of those of a block that show the same
+    of the `kinds` (T,) of even surface (0 is none) about equally far, one is shaded and stands for
+    all.
     """
-    height, width = index.shape
-    for y in prange(height):
+    block_rows, block_columns = index.shape[0] // factor, index.shape[1] // factor
+    half_rows = (block_rows + 1) // 2
+    order = np.arange(factor * factor)
+    order[0], order[factor // 2 * (factor + 1)] = order[factor // 2 * (factor + 1)], 0
+    down, across = order // factor, order % factor  # A block's middle, then the others.
+    for turn in prange(block_rows):
+        # Each of two threads gets every other row.
+        block_row = 2 * turn if turn < half_rows else 2 * (turn - half_rows) + 1
         out, light, mirror = np.zeros(12), np.zeros(3), np.zeros(3)
         place, normal, rest_place = np.zeros(3), np.zeros(3), np.zeros(3)
         view, half, at, texel = np.zeros(3), np.zeros(3), np.zeros(2), np.zeros(8)
-        row = y % factor
-        even = np.zeros(width // factor + 1, np.bool_)
-        for block in range(width // factor):
-            even[block] = _even_skin(
-                index, nearness, materials, y - row, block * factor, factor
-            )  # fmt: skip
-        for x in range(width):
-            t = index[y, x]
-            if t < 0 or t >= triangles.shape[0] or (even[x // factor] and x % factor != row):
-                continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            w1, w2 = weights[y, x, 0], weights[y, x, 1]
-            w0 = 1 - w1 - w2
-            for c in range(3):
-                place[c] = w0 * points[i, c] + w1 * points[j, c] + w2 * points[k, c]
-                normal[c] = w0 * normals[i, c] + w1 * normals[j, c] + w2 * normals[k, c]
-                rest_place[c] = w0 * rest[i, c] + w1 * rest[j, c] + w2 * rest[k, c]
-            for c in range(2):
-                at[c] = w0 * uv[i, c] + w1 * uv[j, c] + w2 * uv[k, c]
-                if uv[i, c] < 0:
-                    at[0] = -1.0
-            openness = w0 * open_[i] + w1 * open_[j] + w2 * open_[k]
-            material = _material(
-                materials[t], rest_place, at, w0 * neck[i] + w1 * neck[j] + w2 * neck[k], skin,
-                chart, eye, teeth, cloth, solids[t], seed, texel, out,
-            )  # fmt: skip
-            labels[y, x] = _label(material, w0 * face[i] + w1 * face[j] + w2 * face[k])
-            for c in range(3):  # The bump's gradient, turned with the head.
-                normal[c] -= (
-                    rotation[c, 0] * out[8] + rotation[c, 1] * out[9] + rotation[c, 2] * out[10]
-                )
-                view[c] = viewer[c] - place[c]
-            _normalise(normal)
-            _normalise(view)
-            facing = _dot(normal, view)
-            if facing < 0 and material >= SOLID:
+        stands_y, stands_x = np.zeros(_KINDS, np.int64), np.zeros(_KINDS, np.int64)
+        for block in range(block_columns):
+            top, left = block_row * factor, block * factor
+            stands_y[:] = -1
+            for sample in range(factor * factor):
+                y, x = top + down[sample], left + across[sample]
+                t = index[y, x]
+                if t < 0 or t >= triangles.shape[0]:
+                    continue
+                kind = kinds[t]
+                if kind > 0:
+                    other_y, other_x = stands_y[kind], stands_x[kind]
+                    if other_y < 0:
+                        stands_y[kind], stands_x[kind] = y, x
+                    elif abs(nearness[other_y, other_x] / nearness[y, x] - 1) < _SAME_DEPTH:
+                        _copy(albedo, diffuse, specular, labels, other_y, other_x, y, x)
+                        continue
+                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                w1, w2 = weights[y, x, 0], weights[y, x, 1]
+                w0 = 1 - w1 - w2
                 for c in range(3):
-                    normal[c] = -normal[c]
-                facing = -facing
-            to_key = _dot(normal, key_direction)
-            lit = 0.0
-            if to_key > -_MOST_WRAP:  # Further round, no key light comes.
-                bias = 0.025 + 0.02 * (1 - max(0.0, to_key))
-                lit = _key_share(place, shadow_map, projection, bias, shadow_step)
-                lit *= min(1.0, 0.25 + 1.1 * openness)
-            if UPPER_TEETH <= material <= TONGUE:
-                lit = max(lit, 0.2)
-            for c in range(3):
-                wrap = out[5 + c]
-                key = max(0.0, (to_key + wrap) / (1 + wrap)) * lit
-                ambient = w0 * sky[i, c] + w1 * sky[j, c] + w2 * sky[k, c]
-                albedo[y, x, c] = out[c]
-                diffuse[y, x, c] = key * key_colour[c] + ambient
-            if out[3] <= 0:
-                continue
-            occlusion = min(1.0, 1.3 * openness) ** 2
-            fresnel = 0.03 + 0.97 * (1 - max(facing, 0.02)) ** 5 * (
-                0.40 if material == SKIN else 0.6
-            )
-            for c in range(3):
-                mirror[c] = 2 * facing * normal[c] - view[c]
-                half[c] = view[c] + key_direction[c]
-            rough = 0.16 if material == SKIN else 0.002 if material == EYE else 0.05
-            radiance(mirror, tones, lamp_directions, lamp_colours, lamp_sharpness, rough, light)
-            _normalise(half)
-            highlight = max(0.0, _dot(normal, half))
-            schlick = 0.03 + 0.97 * (1 - max(0.0, _dot(view, half))) ** 5
-            gloss, strength = out[4], out[3]
-            lobe = (gloss + 2) / 8 * highlight**gloss
-            if material == SKIN:
-                lobe = 0.82 * lobe + 0.18 * (90 + 2) / 8 * highlight**90
-                strength *= oil
-            elif material == EYE:
-                lobe = min(lobe, 40.0)
-            lobe = lobe * schlick * lit * to_key if to_key > 0 else 0.0
-            for c in range(3):
-                specular[y, x, c] = strength * (
-                    fresnel * light[c] * occlusion + lobe * key_colour[c]
+                    place[c] = w0 * points[i, c] + w1 * points[j, c] + w2 * points[k, c]
+                    normal[c] = w0 * normals[i, c] + w1 * normals[j, c] + w2 * normals[k, c]
+                    rest_place[c] = w0 * rest[i, c] + w1 * rest[j, c] + w2 * rest[k, c]
+                for c in range(2):
+                    at[c] = w0 * uv[i, c] + w1 * uv[j, c] + w2 * uv[k, c]
+                    if uv[i, c] < 0:
+                        at[0] = -1.0
+                openness = w0 * open_[i] + w1 * open_[j] + w2 * open_[k]
+                material = _material(
+                    materials[t], rest_place, at, w0 * neck[i] + w1 * neck[j] + w2 * neck[k], skin,
+                    chart, eye, teeth, cloth, solids[t], seed, texel, out,
+                )  # fmt: skip
+                labels[y, x] = _label(material, w0 * face[i] + w1 * face[j] + w2 * face[k])
+                for c in range(3):  # The bump's gradient, turned with the head.
+                    normal[c] -= (
+                        rotation[c, 0] * out[8] + rotation[c, 1] * out[9] + rotation[c, 2] * out[10]
+                    )
+                    view[c] = viewer[c] - place[c]
+                normalise(normal)
+                normalise(view)
+                facing = dot(normal, view)
+                if facing < 0 and material >= SOLID:
+                    for c in range(3):
+                        normal[c] = -normal[c]
+                    facing = -facing
+                to_key = dot(normal, key_direction)
+                lit = 0.0
+                if to_key > -_MOST_WRAP:  # Further round, no key light comes.
+                    bias = 0.025 + 0.02 * (1 - max(0.0, to_key))
+                    lit = key_share(place, shadow_map, projection, bias, shadow_step)
+                    lit *= min(1.0, 0.25 + 1.1 * openness)
+                if UPPER_TEETH <= material <= TONGUE:
+                    lit = max(lit, 0.2)
+                for c in range(3):
+                    wrap = out[5 + c]
+                    key = max(0.0, (to_key + wrap) / (1 + wrap)) * lit
+                    ambient = w0 * sky[i, c] + w1 * sky[j, c] + w2 * sky[k, c]
+                    albedo[y, x, c] = out[c]
+                    diffuse[y, x, c] = key * key_colour[c] + ambient
+                if out[3] <= 0:
+                    specular[y, x, 0] = specular[y, x, 1] = specular[y, x, 2] = 0.0
+                    continue
+                occlusion = min(1.0, 1.3 * openness) ** 2
+                fresnel = 0.03 + 0.97 * (1 - max(facing, 0.02)) ** 5 * (
+                    0.40 if material == SKIN else 0.6
                 )
-        for block in range(width // factor):
-            if even[block]:
-                for x in range(block * factor, (block + 1) * factor):
-                    _copy(albedo[y], diffuse[y], specular[y], labels[y], block * factor + row, x)
-
-
-@njit(inline="always")
-def _copy(albedo, diffuse, specular, labels, source, target):
-    """One sample of a row's outputs to another."""
-    for c in range(3):
-        albedo[target, c] = albedo[source, c]
-        diffuse[target, c] = diffuse[source, c]
-        specular[target, c] = specular[source, c]
-    labels[target] = labels[source]
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def shade_strands(
-    index, weights, first, points, colours, variation, strand_labels, sky, viewer, shadow_map,
-    projection, shadow_step, key_direction, key_colour, albedo, diffuse, specular, labels,
-):  # fmt: skip
-    """The same where a strand is seen; `sky` (N, 3) is the ambient light of each strand."""
-    height, width = index.shape
-    joints = points.shape[1]
-    for y in prange(height):
-        place, along, view = np.zeros(3), np.zeros(3), np.zeros(3)
-        for x in range(width):
-            s = index[y, x] - first
-            if index[y, x] < first or s >= points.shape[0]:
-                continue
-            share = weights[y, x, 0]
-            k = min(int(share * (joints - 1)), joints - 2)
-            f = share * (joints - 1) - k
-            for c in range(3):
-                place[c] = points[s, k, c] * (1 - f) + points[s, k + 1, c] * f
-                along[c] = points[s, k + 1, c] - points[s, k, c]
-                view[c] = viewer[c] - place[c]
-            _normalise(along)
-            _normalise(view)
-            lit = _key_share(place, shadow_map, projection, 0.07, shadow_step)
-            to_key, to_view = _dot(along, key_direction), _dot(along, view)
-            sin_key = np.sqrt(max(0.0, 1 - to_key * to_key))
-            sin_view = np.sqrt(max(0.0, 1 - to_view * to_view))
-            hair = strand_labels[s] == LABEL_HAIR
-            tone = (0.78 + 0.44 * variation[s]) * (0.72 + 0.42 * share if hair else 1.0)
-            aligned = sin_key * sin_view - to_key * to_view
-            shifted = max(0.0, aligned - 0.12 * to_view)
-            first_lobe, second_lobe = max(0.0, aligned) ** 40, shifted**9
-            depth = 0.40 + 0.60 * share if hair else 1.0
-            for c in range(3):
-                albedo[y, x, c] = colours[s, c] * tone
-                diffuse[y, x, c] = 0.55 * sin_key * lit * key_colour[c] + sky[s, c] * depth
-                if hair:
-                    gleam = 0.045 * first_lobe + 0.30 * second_lobe * colours[s, c]
-                    specular[y, x, c] = key_colour[c] * gleam * lit
-            labels[y, x] = strand_labels[s]
+                for c in range(3):
+                    mirror[c] = 2 * facing * normal[c] - view[c]
+                    half[c] = view[c] + key_direction[c]
+                rough = 0.16 if material == SKIN else 0.002 if material == EYE else 0.05
+                radiance(mirror, tones, lamp_directions, lamp_colours, lamp_sharpness, rough, light)
+                normalise(half)
+                highlight = max(0.0, dot(normal, half))
+                schlick = 0.03 + 0.97 * (1 - max(0.0, dot(view, half))) ** 5
+                gloss, strength = out[4], out[3]
+                lobe = (gloss + 2) / 8 * highlight**gloss
+                if material == SKIN:
+                    lobe = 0.82 * lobe + 0.18 * (90 + 2) / 8 * highlight**90
+                    strength *= oil
+                elif material == EYE:
+                    lobe = min(lobe, 40.0)
+                lobe = lobe * schlick * lit * to_key if to_key > 0 else 0.0
+                for c in range(3):
+                    specular[y, x, c] = strength * (
+                        fresnel * light[c] * occlusion + lobe * key_colour[c]
+                    )

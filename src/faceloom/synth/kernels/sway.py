@@ -1,4 +1,4 @@
-"""Hair that is carried by the head and keeps hanging down."""
+"""Strands that are carried: hair by the head, and it keeps hanging; the face's by its skin."""
 
 from __future__ import annotations
 
@@ -23,4 +23,21 @@ def carried(points, sway, rotation, upright, pivot, shift):
                 if k == 0:
                     root[r] = turned
                 out[n, k, r] = turned + sway[n, k] * (root[r] + hanging - turned)
+    return out
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def on_skin(corners, weights, lift, vertices, normals):
+    """Strands (N, K, 3) of joints that are mixes of four vertices each, `corners` and `weights`
+    (N, K, 4), raised by `lift` (N, K) along the normal."""
+    out = np.empty((*lift.shape, 3))
+    for n in prange(lift.shape[0]):
+        for k in range(lift.shape[1]):
+            for c in range(3):
+                place, up = 0.0, 0.0
+                for j in range(4):
+                    vertex, weight = corners[n, k, j], weights[n, k, j]
+                    place += weight * vertices[vertex, c]
+                    up += weight * normals[vertex, c]
+                out[n, k, c] = place + lift[n, k] * up
     return out
