@@ -31,7 +31,7 @@ from faceloom.image import RGB, draw_grid, encode_image
 from faceloom.models.base import Side
 from faceloom.train.config import Budget, preset_config, with_settings
 from faceloom.train.fit import fit_pair
-from faceloom.train.loop import TrainStatus
+from faceloom.train.status import TrainStatus
 from faceloom.video import VideoWriter, find_clips, probe, read_frames
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media" / "grid"

@@ -69,6 +69,14 @@ CrfOption = Annotated[int, typer.Option(help="Constant quality, lower is better 
 CodecOptions = Annotated[
     list[str] | None, typer.Option("--codec-option", help="key=value for the encoder.")
 ]
+DevicesOption = Annotated[int | None, typer.Option(help="Processes on this machine, one a device.")]
+NodesOption = Annotated[int | None, typer.Option(help="Machines; see the guide.")]
+PrecisionOption = Annotated[
+    str | None, typer.Option(help="bf16-mixed or 32-true, for forward passes.")
+]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write the log for TensorBoard, too.")
+]
 AnyoneOption = Annotated[
     bool, typer.Option("--anyone", help="Swap the largest face, whoever it is.")
 ]
@@ -162,15 +170,27 @@ def train(
     preset: PresetOption = "fast",
     size_px: SizeOption = 96,
     settings: SetOption = None,
+    devices: DevicesOption = None,
+    nodes: NodesOption = None,
+    precision: PrecisionOption = None,
+    tensorboard: TensorboardOption = False,
 ) -> None:
     """Train a pair model, or go on with the run that the folder holds."""
     from faceloom.train.fit import fit_pair
 
+    options = {"devices": devices, "nodes": nodes, "precision": precision}
+    settings = [
+        *(f"{name}={value}" for name, value in options.items() if value is not None),
+        *(["tensorboard=true"] if tensorboard else []),
+        *(settings or []),
+    ]
     config = _train_config(preset, size_px, minutes, steps, settings)
     with progress_lines() as show:
         report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
-    _say("run", report.run, f"{report.step} steps, {report.elapsed_s / 60:.1f} min")
-    _say("preview", report.preview, "")
+    if report.writes:
+        detail = f"{report.step} steps, {report.elapsed_s / 60:.1f} min; {report.stopped}"
+        _say("run", report.run, detail)
+        _say("preview", report.page, "")
 
 
 @app.command()
