@@ -46,6 +46,8 @@ class ToyLearner:
 
     def __init__(self, plant: Plant | None = None) -> None:
         self.painter, self.judge = Painter(), nn.Linear(3, 1)
+        self.faces = 0
+        """Of each side, in the newest piece."""
         self.plant = plant or (lambda terms, moment, learner: terms)
 
     @property
@@ -67,6 +69,7 @@ class ToyLearner:
         )
 
     def restore(self, batch: Batch, moment: Moment) -> Terms:
+        self.faces = len(batch.a.target_BCHW)
         error = torch.zeros(())
         for side, share in (("a", batch.a), ("b", batch.b)):
             painted = self.painter.colours[side](share.warped_BCHW)
@@ -90,7 +93,9 @@ class ToyBatches:
         def side() -> SideBatch:
             warped = torch.rand(PER_SIDE, 3, SIZE_PX, SIZE_PX, generator=generator) * 2 - 1
             mask = torch.ones(PER_SIDE, 1, SIZE_PX, SIZE_PX)
-            return SideBatch(warped, 0.5 * warped.flip(1), mask, mask, mask)
+            # No network restores noise, so that gradients never vanish.
+            noise = torch.randn(warped.shape, generator=generator) * 0.2
+            return SideBatch(warped, 0.5 * warped.flip(1) + noise, mask, mask, mask)
 
         return Batch(step, side(), side())
 

@@ -83,4 +83,4 @@ def is_flat(budget: Budget, marks: Marks, step: int, elapsed_s: float, share: fl
     if not share or marks.best is None or marks.count < FEWEST_SCORES:
         return False
     now = progress_of(budget, step, elapsed_s)
-    return now - progress_of(budget, marks.best_step, marks.best_s) >= share
+    return now - progress_of(budget, marks.best_step, marks.best_s) >= share - 1e-9

@@ -261,7 +261,7 @@ class Trainer:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         """Move the weights. Gives this process's part of each loss. Raises CollapseError."""
-        config, place = self.config.optimizer, self.place
+        config = self.config.optimizer
         moment = self._moment(0)
         active = [phase for phase in self.phases if phase.active(moment)]
         values, totals = self._gradients(active, batch)
@@ -274,7 +274,7 @@ class Trainer:
             figures[phase.name] = PhaseFigures(norm, totals[phase.name], phase.adversary)
         for phase in active:
             optimizer = self.optimizers[phase.name]
-            rate = learning_rate(config, moment.step, moment.progress) * place.rate
+            rate = learning_rate(config, moment.step, moment.progress) * self.place.rate
             for group in optimizer.param_groups:
                 group["lr"] = rate * phase.rate(moment)
             optimizer.step()
@@ -283,7 +283,7 @@ class Trainer:
         torch._foreach_lerp_(
             list(self.average.values()), [own[name] for name in self.average], 1 - decay
         )
-        self.place = replace(place, watch=watch_step(place.watch, figures))
+        self.place = replace(self.place, watch=watch_step(self.place.watch, figures))
         return values
 
     def _moment(self, piece: int) -> Moment:
