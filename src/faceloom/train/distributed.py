@@ -7,7 +7,7 @@ weights stay alike. Only the first process writes.
 
 The sum is taken once a step, after all of a process's own work, and not while gradients are still
 being computed: a process that runs out of memory or meets a value that is not finite can then say
-so, and no other waits for it forever (docs/decisions).
+so, and no other waits for it forever (docs/decisions/0017).
 """
 
 from __future__ import annotations
