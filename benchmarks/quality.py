@@ -2,6 +2,7 @@
 
     python -m benchmarks.quality                    # s1 with s2 and s1 with s5, both directions
     python -m benchmarks.quality --pair s1,s2 --minutes 20
+    python -m benchmarks.quality --pair s1,s2 --from trunk --minutes 5
     python -m benchmarks.quality --pair s1,s2 --work DIR    # score the runs that DIR holds
 
 Prints a table, writes `quality.json` and contact sheets (footage above swap) into the work folder.
@@ -29,7 +30,7 @@ from faceloom.faces.expression import mouth_opening
 from faceloom.files import write_bytes, write_json
 from faceloom.image import RGB, draw_grid, encode_image
 from faceloom.models.base import Side
-from faceloom.train.config import Budget, preset_config, with_settings
+from faceloom.train.config import Budget, TrainConfig, preset_config, with_settings
 from faceloom.train.fit import fit_pair
 from faceloom.train.status import TrainStatus
 from faceloom.video import VideoWriter, find_clips, probe, read_frames
@@ -137,14 +138,7 @@ def write_contact_sheet(path: Path, footage: list[Path], swapped: list[Path]) ->
     write_bytes(path, encode_image(draw_grid([row for row in rows if row]), ".png"))
 
 
-def run_pair(
-    names: tuple[str, str],
-    work: Path,
-    minutes: float,
-    preset: str,
-    size_px: int,
-    settings: list[str],
-) -> dict[str, SwapScores]:
+def run_pair(names: tuple[str, str], work: Path, config: TrainConfig) -> dict[str, SwapScores]:
     """Both directions of one pair."""
     work = work / "-".join(names)
     folders, held_out, face_sets = {}, {}, {}
@@ -153,8 +147,6 @@ def run_pair(
         report = extract(folders[name], work / f"faces-{name}", ExtractOptions(), CONSENT)
         face_sets[name] = report.path
         print(f"{name}: {report.faces} faces of {report.frames} frames", flush=True)
-    config = replace(preset_config(preset, size_px), budget=Budget(minutes))
-    config = with_settings(config, settings)
     run = work / "run"
     trained = fit_pair(face_sets[names[0]], face_sets[names[1]], run, config, report_training)
     print(f"trained {trained.step} steps in {trained.elapsed_s / 60:.1f} min", flush=True)
@@ -185,6 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pair", action="append", help="two of s1, s2, s4, s5, with a comma")
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--steps", type=int, help="instead of minutes: the same on any machine")
+    parser.add_argument("--from", dest="start", default="none", help="none, trunk or a run")
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--set", action="append", default=[], dest="settings")
@@ -192,13 +187,17 @@ def main() -> None:
     arguments = parser.parse_args()
     if not MEDIA.is_dir():
         raise SystemExit(f"{MEDIA}: the test media are not here")
+    config = replace(
+        preset_config(arguments.preset, arguments.size),
+        budget=Budget(None if arguments.steps else arguments.minutes, arguments.steps),
+        start=arguments.start,
+        threads=arguments.threads,
+    )
+    config = with_settings(config, arguments.settings)
     results: dict[str, SwapScores] = {}
     for pair in arguments.pair or ["s1,s2", "s1,s5"]:
         first, second = pair.split(",")
-        results |= run_pair(
-            (first, second), arguments.work, arguments.minutes, arguments.preset, arguments.size,
-            arguments.settings,
-        )  # fmt: skip
+        results |= run_pair((first, second), arguments.work, config)
     print_table(results)
     record = {name: dataclasses.asdict(scores) for name, scores in results.items()}
     write_json(arguments.work / "quality.json", json.loads(json.dumps(record)))

@@ -37,6 +37,9 @@ CONFIGS: dict[str, ModelConfig] = {
     "masked_gan": MaskedGanConfig(
         TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1)
     ),
+    "trunk": MaskedGanConfig(
+        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), decoders=1
+    ),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),
         discriminator_width=4,

@@ -114,6 +114,10 @@ def test_a_swap_changes_the_inner_face_alone(pair: tuple[BuiltPerson, BuiltPerso
     middles = [person.vertices_V3[features].mean(axis=0) for person in (footage, swapped)]
     assert np.linalg.norm(middles[0] - middles[1]) < 0.05
     assert np.array_equal(swapped.vertices_V3[outside], footage.vertices_V3[outside])
+    # A swap paints on the head that is there: chin and cheeks keep their outline.
+    jaw = head.landmarks_68[:17]
+    assert np.array_equal(swapped.vertices_V3[jaw], footage.vertices_V3[jaw])
+    assert np.linalg.norm(swapped.vertices_V3[jaw] - face.vertices_V3[jaw], axis=1).max() > 0.05
     chart = head.chart
     texels = chart.masks_X["face"] == 0
     texels &= chart.masks_X["inside-mouth"] <= 0

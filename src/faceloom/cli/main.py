@@ -23,6 +23,7 @@ from faceloom.errors import UserError
 if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
     from faceloom.convert import ConvertOptions
     from faceloom.train.config import TrainConfig
+    from faceloom.train.warm_start import WarmStart
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,6 +58,14 @@ PresetOption = Annotated[
 ]
 SizeOption = Annotated[
     int, typer.Option("--size", help="Model resolution, px: 64, 96, 128, 256; some also 192.")
+]
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        help="What training starts from: auto (the shipped trunk where there is one), trunk, none,"
+        " or the folder of a run.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -95,6 +104,7 @@ def swap(
     steps: StepsOption = None,
     preset: PresetOption = "fast",
     size_px: SizeOption = 96,
+    start: FromOption = "auto",
     settings: SetOption = None,
     like: LikeOption = None,
     like_face: Annotated[Path | None, typer.Option(help="The same, for the face's input.")] = None,
@@ -113,7 +123,7 @@ def swap(
 
     line = _consent(consent)
     options = SwapOptions(
-        train=_train_config(preset, size_px, minutes, steps, settings),
+        train=_train_config(preset, size_px, minutes, steps, start, settings),
         consent_footage=line,
         consent_face=_consent(consent_face) if consent_face else line,
         extract_footage=ExtractOptions(detector=detector, like=like),
@@ -124,6 +134,7 @@ def swap(
     with progress_lines() as show:
         report = run_swap(into, face, output, options, show)
     run = report.train.run
+    _say_start(report.train.start)
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
     _say("faces of the face", report.faces_face.path, f"{report.faces_face.faces} faces")
     _say("run", run, f"{report.train.step} steps, {report.train.elapsed_s / 60:.1f} min")
@@ -137,6 +148,9 @@ def extract_command(
     output: OutputOption,
     consent: ConsentOption = None,
     like: LikeOption = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Keep all people: faces of many, in one set.")
+    ] = False,
     people: Annotated[
         bool, typer.Option("--people", help="Only find out who is seen: writes people.png.")
     ] = False,
@@ -147,8 +161,15 @@ def extract_command(
     """Find, track, align and mask the faces of one person: a face set."""
     from faceloom.extract import ExtractOptions, extract
 
+    if everyone and (like is not None or people):
+        raise UserError("--everyone: keeps all people; leave out --like and --people")
     options = ExtractOptions(
-        size_px=crop_px, detector=detector, like=like, list_people=people, max_frames=max_frames
+        size_px=crop_px,
+        detector=detector,
+        like=like,
+        everyone=everyone,
+        list_people=people,
+        max_frames=max_frames,
     )
     line = "" if people else _consent(consent)
     with progress_lines() as show:
@@ -169,6 +190,7 @@ def train(
     steps: StepsOption = None,
     preset: PresetOption = "fast",
     size_px: SizeOption = 96,
+    start: FromOption = "auto",
     settings: SetOption = None,
     devices: DevicesOption = None,
     nodes: NodesOption = None,
@@ -184,10 +206,11 @@ def train(
         *(["tensorboard=true"] if tensorboard else []),
         *(settings or []),
     ]
-    config = _train_config(preset, size_px, minutes, steps, settings)
+    config = _train_config(preset, size_px, minutes, steps, start, settings)
     with progress_lines() as show:
         report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
     if report.writes:
+        _say_start(report.start)
         detail = f"{report.step} steps, {report.elapsed_s / 60:.1f} min; {report.stopped}"
         _say("run", report.run, detail)
         _say("preview", report.page, "")
@@ -295,6 +318,12 @@ def _say(what: str, path: Path, detail: str) -> None:
     typer.echo(f"{what}: {path}" + (f" ({detail})" if detail else ""))
 
 
+def _say_start(start: WarmStart | None) -> None:
+    if start is not None:
+        left = f"; drawn anew: {', '.join(start.left_out)}" if start.left_out else ""
+        typer.echo(f"started from: {start.source} ({100 * start.share:.0f}% of the weights{left})")
+
+
 def _consent(given: str | None) -> str:
     from faceloom.provenance import check_consent
 
@@ -306,11 +335,18 @@ def _consent(given: str | None) -> str:
 
 
 def _train_config(
-    preset: str, size_px: int, minutes: float | None, steps: int | None, settings: list[str] | None
+    preset: str,
+    size_px: int,
+    minutes: float | None,
+    steps: int | None,
+    start: str,
+    settings: list[str] | None,
 ) -> TrainConfig:
     from faceloom.train.config import Budget, preset_config, with_settings
 
     config = preset_config(preset, size_px)
+    if start != "auto":
+        config = replace(config, start=start)
     if minutes is not None or steps is not None:
         for name, value in (("--minutes", minutes), ("--steps", steps)):
             if value is not None and value <= 0:

@@ -95,6 +95,30 @@ def clip(
 
 
 @synth_app.command()
+def crowd(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for one folder each.")],
+    seeds: Annotated[str, typer.Option(help="People: 1000..1199, or 7,22,31.")] = "1000..1199",
+    pictures: Annotated[int, typer.Option(help="Of each person.")] = 20,
+    takes: Annotated[int, typer.Option(help="In how many places each is seen.")] = 2,
+    size_px: SizeOption = 256,
+) -> None:
+    """Pictures of many people in many places, to learn from what faces have in common."""
+    from faceloom.synth.crowd import write_crowd
+
+    chosen = _seeds(seeds)
+    with progress_lines() as show:
+        count = write_crowd(
+            chosen,
+            output,
+            pictures=pictures,
+            takes=takes,
+            size_px=size_px,
+            report=lambda status: show("crowd", status),
+        )
+    typer.echo(f"crowd: {output} ({count} pictures of {len(chosen)} people)")
+
+
+@synth_app.command()
 def pair(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the pair.")],
     into: Annotated[int, typer.Option(help="Seed of the person in the footage.")],

@@ -45,6 +45,8 @@ class ExtractOptions:
     detector: str = "full-range"
     like: Path | None = None
     """A photo of the person to keep."""
+    everyone: bool = False
+    """Keep all people: a set to learn from what faces have in common."""
     list_people: bool = False
     """Only find out who is there: write `people.png` and stop."""
     max_frames: int | None = None
@@ -120,7 +122,7 @@ class _WorkFolder:
             "coverage": options.coverage,
             "detector": options.detector,
             "max_frames": options.max_frames,
-        }
+        } | ({"everyone": True} if options.everyone else {})
 
     @property
     def complete(self) -> bool:
@@ -257,7 +259,7 @@ def _finish(
             " least 32 px, or try --detector mtcnn"
         )
     rows = np.array([record.identity_row for record in records])
-    person_of_row = group(identities)
+    person_of_row = np.zeros(len(identities), int) if options.everyone else group(identities)
     person_of_face = person_of_row[rows]
     people = len(np.unique(person_of_face))
     if people > 1 or options.list_people:

@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
 from faceloom.models.base import SIDES, Moment, Phase, Side
-from faceloom.models.pair import PairGenerator, ReconstructionWeights, reconstruction_terms
+from faceloom.models.pair import (
+    PairGenerator,
+    ReconstructionWeights,
+    Trunk,
+    reconstruction_terms,
+)
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic
@@ -59,12 +64,14 @@ class MaskedGanConfig:
     """Factor on the generator's learning rate."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
+    decoders: Literal[1, 2] = 2
+    """1: one decoder restores everybody, a trunk for pairs to start from (`train.warm_start`)."""
     learner: Literal["masked_gan"] = "masked_gan"
 
 
 class MaskedGan(NetLearner[PairGenerator]):
     """The learner. `identities` are both sides' mean identity vectors (2, 512), for the swap's
-    identity loss; None leaves that term out."""
+    identity loss; None, or one decoder for all, leaves that term out."""
 
     def __init__(self, config: MaskedGanConfig, identities: Tensor | None = None) -> None:
         generator = self.make_generator(config)
@@ -75,14 +82,14 @@ class MaskedGan(NetLearner[PairGenerator]):
         super().__init__(generator, discriminators=self.discriminators)
         self.config = config
         self.critic = FaceCritic(config.shape.size_px, 1.0)
-        self.identities = identities
+        self.identities = identities if config.decoders == len(SIDES) else None
         self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
 
     @staticmethod
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
         """The network that conversion uses."""
-        return PairGenerator(config.shape)
+        return PairGenerator(config.shape) if config.decoders == 2 else Trunk(config.shape)
 
     def phases(self) -> tuple[Phase, ...]:
         start = self.config.schedule.adversarial_start

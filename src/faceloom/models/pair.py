@@ -27,10 +27,13 @@ class PairGenerator(SwapNet):
         self.size_px = shape.size_px
         self.coverage = coverage
         self.encoder = self._encoder(shape)
-        self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
+        self._add_decoders(shape)
 
     def _encoder(self, shape: GeneratorShape) -> Encoder:
         return Encoder(shape)
+
+    def _add_decoders(self, shape: GeneratorShape) -> None:
+        self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return self.encoder(x_BCHW)
@@ -42,6 +45,17 @@ class PairGenerator(SwapNet):
     def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
         rgb_BCHW, logit_B1HW = self.decode(self.encode(x_BCHW), to)
         return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()))
+
+
+class Trunk(PairGenerator):
+    """One encoder and one decoder for everybody: it restores any face, and swaps none. What it has
+    learned is where a pair starts from."""
+
+    def _add_decoders(self, shape: GeneratorShape) -> None:
+        self.decoder = Decoder(shape)
+
+    def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        return self.decoder(code_BD)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """The exact answer of a swap: one person's inner face on another's head.
 
 Inside lie the shape, skin, brows, lashes, beard, eyes, lips and teeth of the face's person; head,
-hair, neck, ears, clothes and glasses stay the footage's. Between the two runs a soft seam; outside
-it every value is the footage person's own, to the bit.
+hair, neck, ears, clothes, glasses and the outline of jaw and cheeks stay the footage's. Between the
+two runs a soft seam; outside it every value is the footage person's own, to the bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -23,7 +25,9 @@ from faceloom.synth.strands import over_skin_of
 from faceloom.synth.traits import Traits
 
 Tone = Literal["footage", "own"]
-_RIM_DM = 0.28
+_OUTLINE = slice(0, 17)
+_HIGH_DM = 5.0
+_RIM_DM = 0.55
 """From the outline to where the face's own shape holds in full."""
 _FEATURES = slice(17, 68)
 """Of iBUG's 68 points, all but the outline."""
@@ -88,12 +92,35 @@ def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: F
 
 
 def _inwards(head: Head, inner_V: Floats) -> Floats:
-    """0 at the inner face's outline, which stays the footage's, 1 well within it."""
+    """0 at the outline and beyond, which stay the footage's, 1 well within it.
+
+    The outline is the edge of the inner face, and the jaw line from ear to ear: a swap paints on
+    the head that is there, and makes no chin longer and no cheek wider.
+    """
     outside = np.zeros(len(inner_V), bool)
     outside[head.body_vertices] = True
     outside &= inner_V < 0.05
     away_dm = np.asarray(cKDTree(head.base_V3[outside]).query(head.base_V3)[0])
-    return smoothstep(0.0, _RIM_DM, away_dm)
+    jaw_J3 = _jaw_line(head)
+    away_dm = np.minimum(away_dm, cKDTree(jaw_J3).query(head.base_V3)[0])
+    return smoothstep(0.0, _RIM_DM, np.where(_above(head.base_V3, jaw_J3), away_dm, 0.0))
+
+
+def _jaw_line(head: Head) -> Floats:
+    """The jaw from ear to ear through iBUG's outline points, (J, 3), a point every half millimetre
+    or so."""
+    corners_3 = head.base_V3[head.landmarks_68[_OUTLINE]]
+    steps = np.linspace(0, 1, 24, endpoint=False)[:, None]
+    pieces = [a + steps * (b - a) for a, b in pairwise(corners_3)]
+    return np.concatenate([*pieces, corners_3[-1:]])
+
+
+def _above(points_N3: Floats, jaw_J3: Floats) -> NDArray[np.bool_]:
+    """Whether points lie within the jaw line as seen from the front, which is open to the top."""
+    top = jaw_J3[[-1, 0], :2] + [0.0, _HIGH_DM]
+    outline = np.concatenate([jaw_J3[:, :2], top]).astype(np.float32)
+    places = points_N3[:, :2].astype(np.float64).tolist()
+    return np.array([cv2.pointPolygonTest(outline, place, False) > 0 for place in places])
 
 
 def _tone_gain(head: Head, face: BuiltPerson, footage: BuiltPerson) -> Floats:

@@ -4,6 +4,7 @@ A run writes its resolved configuration to `config.json`, and the same configura
 seed give the same run. Presets:
 
     fast, quality       the masked pair model, made for CPUs
+    trunk               one encoder and one decoder for many people, which `fast` starts from
     v1, v2, v2_2        faceswap-GAN with the origin's widths, rates and schedule
     vae, alpha          codes with a known distribution
     any_to_one, xgan    codes that do not say whose they are
@@ -84,6 +85,9 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     budget: Budget = field(default_factory=Budget)
+    start: str = "none"
+    """What the weights are first: `none` draws them, `trunk` is the shipped one, `auto` that where
+    one fits, anything else is the folder of a run. See `train.warm_start`."""
     per_side: int = 16
     """Faces of each side in a batch, over all processes and pieces."""
     accumulate: int = 1
@@ -154,12 +158,19 @@ _ORIGINS_RATE = OptimizerConfig(
 
 
 def _fast(size_px: int) -> TrainConfig:
-    return TrainConfig(MaskedGanConfig(FAST[size_px]))
+    return TrainConfig(MaskedGanConfig(FAST[size_px]), start="auto")
 
 
 def _quality(size_px: int) -> TrainConfig:
     model = MaskedGanConfig(QUALITY[size_px], discriminator_width=96)
     return TrainConfig(model, budget=Budget(minutes=120.0))
+
+
+def _trunk(size_px: int) -> TrainConfig:
+    """`fast` with one decoder, on faces varied more: it must know more than two people."""
+    augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
+    model = MaskedGanConfig(FAST[size_px], decoders=1)
+    return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000)
 
 
 def _origin(model: OriginConfig) -> TrainConfig:
@@ -224,6 +235,7 @@ def _cycle_mask(size_px: int) -> TrainConfig:
 _MAKERS: dict[str, Callable[[int], TrainConfig]] = {
     "fast": _fast,
     "quality": _quality,
+    "trunk": _trunk,
     "v1": _v1,
     "v2": _v2,
     "v2_2": _v2_2,

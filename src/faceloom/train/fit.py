@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
+from faceloom.train.warm_start import WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
@@ -56,6 +58,8 @@ class TrainReport:
     """What the engine noticed and did on the way."""
     writes: bool
     """False in the processes that only help the first one."""
+    start: WarmStart | None = None
+    """What a run that began now began with; None for fresh weights."""
 
 
 def fit_pair(
@@ -77,10 +81,13 @@ def fit_pair(
         config = _continued(run, config, face_sets)
     _check_split(config)
     processes = connect(config)
+    if not run.exists:
+        config = replace(config, start=resolved_start(config.start, config.model))
+    processes.wait()
     if processes.is_first and not run.exists:
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
     processes.wait()
-    trainer = _trainer(run, config, face_sets, processes)
+    trainer, start = _trainer(run, config, face_sets, processes)
     resumed = trainer.resume()
     preview = _Previews(run, face_sets, trainer)
     board = None
@@ -89,7 +96,8 @@ def fit_pair(
     try:
         trainer.fit(report, preview)
     finally:
-        preview.page()
+        with contextlib.suppress(UserError):  # Whatever ended training says more.
+            preview.page()
         if board is not None:
             board.close()
     return TrainReport(
@@ -102,13 +110,14 @@ def fit_pair(
         trainer.stopped,
         tuple(trainer.teller.notices),
         processes.is_first,
+        start,
     )
 
 
 def _trainer(
     run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet], processes: Processes
-) -> Trainer:
-    """Banks of what is trained on, a scorer of what is held out, and the learner."""
+) -> tuple[Trainer, WarmStart | None]:
+    """Banks of what is trained on, a scorer of what is held out, the learner and its start."""
     # One intra-op pool for the whole process; 0 keeps torch's own choice of one thread a core.
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -124,10 +133,14 @@ def _trainer(
     seeded_init(config.seed)
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
     learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
+    start = None
+    if not run.begun:
+        start = warm_start(learner.generator_modules, config.start, size_px)
+    processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = PairBatches(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )
-    return Trainer(learner, batches, run, config, processes, scorer, probe)
+    return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 
 class _Previews:

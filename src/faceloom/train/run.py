@@ -110,6 +110,11 @@ class Run:
     def exists(self) -> bool:
         return self.config_path.is_file()
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.checkpoint_path.exists() or self.previous_path.exists()
+
     def create(self, config: TrainConfig, sides: Mapping[Side, SideRecord]) -> None:
         """Write the run's record."""
         record = {
@@ -198,7 +203,7 @@ class Run:
         found = [path for path in (self.checkpoint_path, self.previous_path) if path.exists()]
         for path in found:
             try:
-                tensors, metadata = _load(path)
+                tensors, metadata = read_tensors(path)
                 place = _PLACE.validate_json(metadata["place"])
             except (UserError, KeyError, ValueError):
                 if tell is not None and path != found[-1]:
@@ -250,7 +255,7 @@ def load_swapper(path: Path) -> LoadedSwapper:
     run = Run(path)
     config, sides = run.read()
     model_path = run.chosen_model()
-    tensors, metadata = _load(model_path)
+    tensors, metadata = read_tensors(model_path)
     generator = build_generator(config.model)
     expected = {name: tuple(t.shape) for name, t in generator.state_dict().items()}
     found = {name: tuple(t.shape) for name, t in tensors.items()}
@@ -294,7 +299,8 @@ def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> N
         raise OSError(28, f"No space left on device ({error})") from error
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A safetensors file and its metadata. Raises UserError if it is damaged or none."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,0 +1,62 @@
+"""A crowd is what its seeds say, goes on where it stopped, and leaves another one alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceloom.errors import UserError
+from faceloom.image import read_image
+from faceloom.synth import crowd
+from faceloom.synth.crowd import write_crowd
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*.jpg"))}
+
+
+def test_a_crowd_follows_from_its_seeds_and_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    seeds = (1000, 1003)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    count = write_crowd(
+        seeds, whole, pictures=2, size_px=64, report=lambda status: told.append(status.detail)
+    )
+    found = pictures(whole)
+    assert count == len(found) == 4
+    assert told == ["person 1000", "person 1003"]
+    first, second = (read_image(whole / "person-1000" / f"{n:03d}.jpg") for n in (0, 1))
+    assert first.shape == (64, 64, 3)
+    # Two takes: other light and another place.
+    assert np.abs(first.astype(int) - second).mean() > 5
+
+    write_person = crowd._write_person
+
+    def stopping(*given: object) -> None:
+        if given[1] == 1003:
+            raise KeyboardInterrupt
+        write_person(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(crowd, "_write_person", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        write_crowd(seeds, broken, pictures=2, size_px=64)
+    monkeypatch.undo()
+    kept = broken / "person-1000" / "000.jpg"
+    made = kept.stat().st_mtime_ns
+    write_crowd(seeds, broken, pictures=2, size_px=64)
+    assert kept.stat().st_mtime_ns == made
+    assert pictures(broken) == found
+
+
+def test_a_crowd_says_what_it_cannot_do(tmp_path: Path) -> None:
+    (tmp_path / "crowd.json").write_text("{}")
+    with pytest.raises(UserError, match="another crowd"):
+        write_crowd([1], tmp_path, pictures=2, size_px=64)
+    with pytest.raises(UserError, match="no people"):
+        write_crowd([], tmp_path / "new")
+    with pytest.raises(UserError, match="at least one a take"):
+        write_crowd([1], tmp_path / "new", pictures=1, takes=2)

@@ -1,0 +1,120 @@
+"""A run that starts from another takes what fits and says what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
+
+from faceloom.errors import UserError
+from faceloom.models import MaskedGanConfig, ModelConfig, build_generator
+from faceloom.train.config import FAST, PRESETS, preset_config, sizes_px
+from faceloom.train.run import Run
+from faceloom.train.warm_start import has_trunk, resolved_start, trunk_name, warm_start
+
+PAIR, TRUNK = CONFIGS["masked_gan"], CONFIGS["trunk"]
+
+
+@pytest.fixture
+def trunk(tmp_path: Path) -> Path:
+    """A run of a trunk, two steps old."""
+    trainer = toy_trainer(TRUNK, tmp_path / "trunk", 2)
+    trainer.fit()
+    return trainer.run.path
+
+
+def fresh(model: ModelConfig) -> torch.nn.Module:
+    torch.manual_seed(11)
+    return build_generator(model)
+
+
+def test_a_trunk_goes_into_encoder_and_both_decoders(trunk: Path) -> None:
+    pair = fresh(PAIR)
+    start = warm_start(pair, str(trunk), SIZE_PX)
+    assert start is not None
+    assert (start.share, start.left_out) == (1.0, ())
+    source = load_file(trunk / "model.safetensors")
+    weights = pair.state_dict()
+    for name, tensor in source.items():
+        if name.startswith("decoder."):
+            rest = name.removeprefix("decoder.")
+            assert torch.equal(weights[f"decoders.a.{rest}"], tensor)
+            assert torch.equal(weights[f"decoders.b.{rest}"], tensor)
+        else:
+            assert torch.equal(weights[name], tensor)
+
+
+def test_what_does_not_fit_stays_and_is_said(trunk: Path) -> None:
+    assert isinstance(PAIR, MaskedGanConfig)
+    wider = replace(PAIR, shape=replace(TINY, decoder_widths=(16, 12, 10)))
+    pair, before = fresh(wider), fresh(wider).state_dict()
+    start = warm_start(pair, str(trunk), SIZE_PX)
+    assert start is not None
+    assert start.left_out == ("decoders.a", "decoders.b")
+    assert 0 < start.share < 1
+    head = "decoders.a.head.conv.weight"
+    assert torch.equal(pair.state_dict()[head], before[head])
+    entry = "encoder.enter.weight"
+    assert not torch.equal(pair.state_dict()[entry], before[entry])
+
+
+def test_a_pair_can_become_a_trunk(tmp_path: Path) -> None:
+    trainer = toy_trainer(PAIR, tmp_path / "pair", 2)
+    trainer.fit()
+    start = warm_start(fresh(TRUNK), str(tmp_path / "pair"), SIZE_PX)
+    assert start is not None
+    assert start.share == 1.0
+
+
+def test_nothing_is_taken_from_nothing(tmp_path: Path) -> None:
+    pair = fresh(PAIR)
+    assert warm_start(pair, "none", SIZE_PX) is None
+    with pytest.raises(UserError, match="no trained model to start from"):
+        warm_start(pair, str(tmp_path), SIZE_PX)
+    cycle = toy_trainer(CONFIGS["cycle"], tmp_path / "cycle", 1)
+    cycle.fit()
+    with pytest.raises(UserError, match="none of its weights fit"):
+        warm_start(pair, str(tmp_path / "cycle"), SIZE_PX)
+
+
+def test_broken_weights_are_refused(trunk: Path) -> None:
+    path = Run(trunk).model_path
+    before = fresh(PAIR).state_dict()
+    pair = fresh(PAIR)
+    save_file({"encoder.enter.bias": torch.full((8,), float("nan"))}, path)
+    with pytest.raises(UserError, match="not finite"):
+        warm_start(pair, str(trunk), SIZE_PX)
+    path.write_bytes(b"no weights")
+    with pytest.raises(UserError, match="damaged"):
+        warm_start(pair, str(trunk), SIZE_PX)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in pair.state_dict().items())
+
+
+def test_auto_means_the_shipped_trunk_where_there_is_one(tmp_path: Path) -> None:
+    for preset in PRESETS:
+        for size_px in sizes_px(preset):
+            model = preset_config(preset, size_px).model
+            wanted = "trunk" if has_trunk(model) else "none"
+            assert resolved_start("auto", model) == wanted
+            assert not has_trunk(model) or preset == "fast"
+    assert resolved_start("none", PAIR) == "none"
+    assert resolved_start(str(tmp_path), PAIR) == str(tmp_path.resolve())
+    with pytest.raises(UserError, match="none is shipped"):
+        resolved_start("trunk", PAIR)
+
+
+@pytest.mark.parametrize(
+    "size_px", [size for size in FAST if has_trunk(preset_config("fast", size).model)]
+)
+def test_a_shipped_trunk_fills_its_model_and_is_small(size_px: int) -> None:
+    model = preset_config("fast", size_px).model
+    start = warm_start(fresh(model), "trunk", size_px)
+    assert start is not None
+    assert (start.share, start.left_out) == (1.0, ())
+    file = files("faceloom.assets").joinpath(trunk_name(size_px))
+    assert len(file.read_bytes()) <= 25_000_000

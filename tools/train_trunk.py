@@ -1,0 +1,105 @@
+"""For maintainers: the trunk that pairs start from, `assets/trunk_SIZE.safetensors`.
+
+    python -m tools.train_trunk --size 96 --work runs/trunk
+
+One decoder learns to restore many synthetic people (`synth.crowd`), each in two places, with
+blinks, speech, extremes, turns of the head, all lights, and things in front of the face. Nobody of
+the benchmark or the demo is among them, and no real person. Interrupted at any moment, it goes on
+where it was when the command is given again. What the shipped files were made with is in
+`docs/trunk.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from faceloom import __version__
+from faceloom.bench import PAIRS
+from faceloom.demo import DEMO_PAIR
+from faceloom.extract import ExtractOptions, extract
+from faceloom.files import written_beside
+from faceloom.provenance import SYNTHETIC
+from faceloom.synth.crowd import write_crowd
+from faceloom.train.config import Budget, preset_config
+from faceloom.train.fit import fit_pair
+from faceloom.train.run import Run, read_tensors
+from faceloom.train.status import TrainStatus
+from faceloom.train.warm_start import trunk_name
+
+FIRST_PERSON = 1000
+"""Seeds from here on; the benchmark's and the demo's people are below."""
+_TOLD_EVERY_STEPS = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--people", type=int, default=196)
+    parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
+    arguments = parser.parse_args()
+    assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
+    sides = crowd_faces(arguments.work, arguments.people, arguments.pictures)
+    config = replace(
+        preset_config("trunk", arguments.size),
+        budget=Budget(None, arguments.steps),
+        threads=arguments.threads,
+    )
+    run = arguments.work / f"run-{arguments.size}"
+    fit_pair(*sides, run, config, _tell)
+    print(ship(run, arguments.size, arguments.people * arguments.pictures))
+
+
+def crowd_faces(work: Path, people: int, pictures: int) -> tuple[Path, Path]:
+    """The crowd's face sets, every other person in each."""
+    seeds = range(FIRST_PERSON, FIRST_PERSON + people)
+    crowd = work / "crowd"
+    write_crowd(seeds, crowd, pictures=pictures, report=lambda status: print(status.detail))
+    sides = []
+    for name, first in (("a", 0), ("b", 1)):
+        links = work / f"crowd-{name}"
+        links.mkdir(exist_ok=True)
+        for person in sorted(crowd.glob("person-*"))[first::2]:
+            link = links / person.name
+            if not link.exists():
+                link.symlink_to(person.resolve())
+        faces = work / f"faces-{name}"
+        extract(links, faces, ExtractOptions(everyone=True), SYNTHETIC)
+        sides.append(faces)
+    return sides[0], sides[1]
+
+
+def ship(run: Path, size_px: int, pictures: int) -> Path:
+    """Write the run's averaged weights into the package, in bfloat16."""
+    tensors, metadata = read_tensors(Run(run).model_path)
+    told = {
+        "format": "1",
+        "faceloom": __version__,
+        "steps": metadata["step"],
+        "pictures": str(pictures),
+        "licence": "CC0-1.0",
+        "trained on": "synthetic people only",
+    }
+    target = Path(str(files("faceloom.assets").joinpath(trunk_name(size_px))))
+    with written_beside(target) as beside:
+        save_file({n: t.to(torch.bfloat16).contiguous() for n, t in tensors.items()}, beside, told)
+    return target
+
+
+def _tell(status: TrainStatus) -> None:
+    if status.step % _TOLD_EVERY_STEPS == 0:
+        terms: dict[str, Any] = {name: round(value, 4) for name, value in status.losses.items()}
+        print(f"step {status.step}, {status.faces_per_s:.0f} faces/s, {terms}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
