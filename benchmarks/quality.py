@@ -77,7 +77,9 @@ def split(name: str, work: Path) -> tuple[Path, list[Path]]:
 
 
 def report_training(status: TrainStatus) -> None:
-    if status.step % 20 == 0:
+    if status.notice is not None:
+        print(f"  {status.notice}", flush=True)
+    elif status.step % 20 == 0:
         identity = f"{status.identity:.2f}" if status.identity is not None else "-"
         print(
             f"  {100 * status.progress:.0f}% step {status.step}, {status.faces_per_s:.0f} faces/s,"

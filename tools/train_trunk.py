@@ -96,7 +96,9 @@ def ship(run: Path, size_px: int, pictures: int) -> Path:
 
 
 def _tell(status: TrainStatus) -> None:
-    if status.step % _TOLD_EVERY_STEPS == 0:
+    if status.notice is not None:
+        print(status.notice, flush=True)
+    elif status.step % _TOLD_EVERY_STEPS == 0:
         terms: dict[str, Any] = {name: round(value, 4) for name, value in status.losses.items()}
         print(f"step {status.step}, {status.faces_per_s:.0f} faces/s, {terms}", flush=True)
 

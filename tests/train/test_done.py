@@ -50,6 +50,7 @@ def test_flat_is_a_best_that_has_stood_for_its_share() -> None:
     assert is_flat(budget, marks, 700, 0.0, 0.3)
     assert not is_flat(budget, marks, 990, 0.0, 0.0), "0 is never"
     assert not is_flat(budget, replace(marks, count=3), 700, 0.0, 0.3), "too few to tell"
+    assert not is_flat(budget, replace(marks, best=0.1), 990, 0.0, 0.3), "it has yet to begin"
     assert not is_flat(Budget(None, 2000), marks, 700, 0.0, 0.3), "a longer budget goes on"
 
 

@@ -23,6 +23,7 @@ from faceloom.errors import UserError
 if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
     from faceloom.convert import ConvertOptions
     from faceloom.train.config import TrainConfig
+    from faceloom.train.fit import TrainReport
     from faceloom.train.warm_start import WarmStart
 
 app = typer.Typer(
@@ -137,8 +138,8 @@ def swap(
     _say_start(report.train.start)
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
     _say("faces of the face", report.faces_face.path, f"{report.faces_face.faces} faces")
-    _say("run", run, f"{report.train.step} steps, {report.train.elapsed_s / 60:.1f} min")
-    _say("preview", report.train.preview, "")
+    _say("run", run, _trained(report.train))
+    _say("preview", report.train.page, "")
     _say("result", report.output, "")
 
 
@@ -211,8 +212,7 @@ def train(
         report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
     if report.writes:
         _say_start(report.start)
-        detail = f"{report.step} steps, {report.elapsed_s / 60:.1f} min; {report.stopped}"
-        _say("run", report.run, detail)
+        _say("run", report.run, _trained(report))
         _say("preview", report.page, "")
 
 
@@ -322,6 +322,10 @@ def _say_start(start: WarmStart | None) -> None:
     if start is not None:
         left = f"; drawn anew: {', '.join(start.left_out)}" if start.left_out else ""
         typer.echo(f"started from: {start.source} ({100 * start.share:.0f}% of the weights{left})")
+
+
+def _trained(report: TrainReport) -> str:
+    return f"{report.step} steps, {report.elapsed_s / 60:.1f} min; {report.stopped}"
 
 
 def _consent(given: str | None) -> str:

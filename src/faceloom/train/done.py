@@ -21,6 +21,8 @@ _COST_SHARE = 1 / 40
 LEAST_GAIN = 0.003
 """A better score by less is no better."""
 FEWEST_SCORES = 4
+RISEN = 0.2
+"""Before its best score is this, a run has not begun to swap, and is not done."""
 CLEARLY_BETTER = 0.02
 """By this the best model's score must exceed the last one's to be taken instead of it; less is
 within what a score varies by itself."""
@@ -80,7 +82,7 @@ def score_due(budget: Budget, marks: Marks, step: int, elapsed_s: float) -> bool
 
 def is_flat(budget: Budget, marks: Marks, step: int, elapsed_s: float, share: float) -> bool:
     """Whether the best score has stood for this share of the budget; never with a share of 0."""
-    if not share or marks.best is None or marks.count < FEWEST_SCORES:
+    if not share or marks.count < FEWEST_SCORES or (marks.best or 0.0) < RISEN:
         return False
     now = progress_of(budget, step, elapsed_s)
     return now - progress_of(budget, marks.best_step, marks.best_s) >= share - 1e-9

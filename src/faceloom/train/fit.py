@@ -71,8 +71,8 @@ def fit_pair(
 ) -> TrainReport:
     """Train a pair model, or continue the run that the folder holds.
 
-    A run that exists continues with its own configuration; only the budget, where it stops and the
-    devices are taken from `config`. With several devices or machines, every process calls this.
+    A run that exists continues with its own configuration; only the budget and the number of
+    devices and machines are taken from `config`. With several, every process calls this.
     Raises UserError for unusable face sets, a damaged checkpoint, a training that collapses.
     """
     run = Run(run_path)
@@ -88,6 +88,7 @@ def fit_pair(
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
     processes.wait()
     trainer, start = _trainer(run, config, face_sets, processes)
+    trainer.teller.report = report
     resumed = trainer.resume()
     preview = _Previews(run, face_sets, trainer)
     board = None
@@ -218,11 +219,9 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
     return replace(
         own,
         budget=Budget(config.budget.minutes, config.budget.steps),
-        stop_when_flat=config.stop_when_flat,
-        device=config.device,
         devices=config.devices,
         nodes=config.nodes,
-        tensorboard=config.tensorboard,
+        tensorboard=own.tensorboard or config.tensorboard,
     )
 
 

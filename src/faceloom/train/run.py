@@ -138,7 +138,9 @@ class Run:
             raise UserError(f"{self.path}: is not a run folder (no config.json); train one first")
         record = read_json(self.config_path)
         try:
-            config = from_dict(record["config"], str(self.config_path))
+            # Runs of before faces were held out go on with all of theirs.
+            values = {"hold_out": 0.0, **record["config"]}
+            config = from_dict(values, str(self.config_path))
             sides = {side: SideRecord(**record["sides"][side]) for side in SIDES}
         except (KeyError, TypeError) as error:
             raise UserError(
