@@ -159,10 +159,15 @@ def test_one_odd_look_is_no_fault() -> None:
 
 def test_models_without_a_mask_have_none_to_lose() -> None:
     bare = PaintedFigures(0.8, 1.0, 1.0, masks=False, restores=True)
-    watch = watch_pictures(Watch(), {"a as b": figures()}, 50)
-    for step in (100, 150, 200):
+    watch = Watch()
+    for step in (50, 100, 150, 200):
         watch = watch_pictures(watch, {"a as b": bare}, step)
     assert not watch.suspect
+    # A mask that has saturated is one all the same.
+    watch = watch_pictures(watch, {"b as a": figures()}, 250)
+    watch = watch_pictures(watch, {"b as a": bare}, 300)
+    with pytest.raises(CollapseError, match="covers the whole picture"):
+        watch_pictures(watch, {"b as a": bare}, 350)
 
 
 def test_a_falling_gradient_is_no_death() -> None:

@@ -18,6 +18,7 @@ from faceloom.train.page import MOST_GRIDS, PAGE_FILE, write_page
 from faceloom.train.run import Run
 
 GRIDS = 4
+AT_REST = "() => document.getElementById('play').textContent === 'Play'"
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +124,10 @@ def test_the_slider_and_the_player_show_the_training_in_time(page: Page) -> None
     assert page.locator("#seek").get_attribute("aria-valuetext") == "step 100"
     page.locator("#play").click()
     assert page.locator("#play").inner_text() == "Pause"
-    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    page.wait_for_function(AT_REST)
     assert shown(page) == ["300"], "it ends where training is"
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    page.wait_for_function(AT_REST)
     assert shown(page) == ["300"], "and begins again"
 
 

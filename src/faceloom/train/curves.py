@@ -6,13 +6,14 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from markupsafe import Markup, escape
 
 _TEXT_COLOUR, _LINE_COLOUR = "#010203", "#040506"
 """Stand-ins, replaced by the page's own colours, light or dark."""
-_COLOURS = ("#2f7ed8", "#d9822b", "#2c9f6b", "#b0489b", "#8a6fd1", "#7d8790")
+_COLOURS = ("#2f7ed8", "#d9822b", "#2c9f6b", "#b0489b", "#8a6fd1", "#7d8790", "#c23b3b", "#9a8a1f")
 _SIZE_IN = (3.6, 2.9)
 """Of a panel, inches at the text's size."""
 
@@ -52,7 +53,7 @@ def draw_curves(panels: Sequence[Panel], x_label: str, words: str, columns: int 
         for spare in axes[len(panels) :]:
             spare.set_axis_off()
         for axis, panel in zip(axes, panels, strict=False):
-            for colour, (label, values) in zip(_COLOURS, panel.lines.items(), strict=False):
+            for colour, (label, values) in zip(cycle(_COLOURS), panel.lines.items(), strict=False):
                 known = [(x, y) for x, y in zip(panel.x, values, strict=True) if y is not None]
                 mark = "o" if len(known) == 1 else None
                 x, y = [x for x, _ in known], [y for _, y in known]

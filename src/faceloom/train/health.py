@@ -116,12 +116,12 @@ def watch_pictures(watch: Watch, probe: Mapping[str, PaintedFigures], step: int)
             ),
             f"{name} mask over": (
                 seen.masks and seen.alpha < _WELL_UNDER,
-                seen.masks and seen.alpha > _EVERYWHERE,
+                seen.alpha > _EVERYWHERE,
                 f"the mask has run away ({name}: it covers the whole picture)",
             ),
             f"{name} mask under": (
                 seen.masks and seen.hull_alpha > _WELL_OVER,
-                seen.masks and seen.hull_alpha < _NOWHERE,
+                seen.hull_alpha < _NOWHERE,
                 f"the mask has run away ({name}: nothing of the face is left in it)",
             ),
         }
@@ -146,7 +146,7 @@ class PaintedFigures:
     hull_alpha: float
     """Mean opacity within the hull."""
     masks: bool
-    """Whether the model paints opacity at all."""
+    """Whether opacity is anything but exactly 1 everywhere, as it is without a mask."""
     restores: bool
     """Whether faces are painted as the person they are."""
 
