@@ -32,7 +32,7 @@ from faceloom.image import RGB, draw_grid, encode_image
 from faceloom.models.base import Side
 from faceloom.train.config import Budget, TrainConfig, preset_config, with_settings
 from faceloom.train.fit import fit_pair
-from faceloom.train.loop import TrainStatus
+from faceloom.train.status import TrainStatus
 from faceloom.video import VideoWriter, find_clips, probe, read_frames
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media" / "grid"
@@ -77,7 +77,9 @@ def split(name: str, work: Path) -> tuple[Path, list[Path]]:
 
 
 def report_training(status: TrainStatus) -> None:
-    if status.step % 20 == 0:
+    if status.notice is not None:
+        print(f"  {status.notice}", flush=True)
+    elif status.step % 20 == 0:
         identity = f"{status.identity:.2f}" if status.identity is not None else "-"
         print(
             f"  {100 * status.progress:.0f}% step {status.step}, {status.faces_per_s:.0f} faces/s,"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import NoBrowserError, open_browser
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
@@ -26,6 +30,16 @@ def media() -> Path:
     if not MEDIA.is_dir():
         pytest.skip(f"real media are not at {MEDIA}")
     return MEDIA
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; skips where none can be had."""
+    try:
+        with open_browser() as opened:
+            yield opened
+    except NoBrowserError as error:
+        pytest.skip(str(error))
 
 
 def cut_clip(source: Path, target: Path, frames: int) -> Path:

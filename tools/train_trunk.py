@@ -29,8 +29,8 @@ from faceloom.provenance import SYNTHETIC
 from faceloom.synth.crowd import write_crowd
 from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
-from faceloom.train.loop import TrainStatus
 from faceloom.train.run import Run, read_tensors
+from faceloom.train.status import TrainStatus
 from faceloom.train.warm_start import trunk_name
 
 FIRST_PERSON = 1000
@@ -96,7 +96,9 @@ def ship(run: Path, size_px: int, pictures: int) -> Path:
 
 
 def _tell(status: TrainStatus) -> None:
-    if status.step % _TOLD_EVERY_STEPS == 0:
+    if status.notice is not None:
+        print(status.notice, flush=True)
+    elif status.step % _TOLD_EVERY_STEPS == 0:
         terms: dict[str, Any] = {name: round(value, 4) for name, value in status.losses.items()}
         print(f"step {status.step}, {status.faces_per_s:.0f} faces/s, {terms}", flush=True)
 

@@ -11,9 +11,6 @@ Every stage leaves what it made and is not done twice, so a demo that was stoppe
 from __future__ import annotations
 
 import base64
-import io
-import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -30,14 +27,14 @@ from faceloom.evaluate.keyscores import BenchStatus, KeyScores
 from faceloom.evaluate.score_lines import SCORE_LINES, best_column
 from faceloom.files import read_json, write_bytes, write_json
 from faceloom.image import encode_image, read_image
+from faceloom.train.curves import Panel, draw_curves
+from faceloom.train.run import Run
 from faceloom.video import Frame, VideoWriter, probe, read_frames, read_metadata
 
 DEMO_PAIR = PairSpec("pair", into=35, face=29, seed=1, seconds=11.0)
 DEMO_MINUTES = 10.0
 _CRF = 20
 _PREVIEW_QUALITY = 88
-_TEXT_COLOUR, _LINE_COLOUR = "#010203", "#040506"
-"""Stand-ins in the drawn curve, replaced by the page's own colours, light or dark."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def render_page(
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string((files("faceloom.assets") / "demo.html.j2").read_text())
     columns = {name: asdict(scores[name]) for name in _COLUMN_WORDS}
-    entries = read_log(run)
+    entries = [entry for entry in Run(run).entries() if "losses" in entry]
     traits = read_json(pair.path / "pair.json")
     return template.render(
         version=__version__,
@@ -142,7 +139,7 @@ def render_page(
         ],
         rate=pair.rate,
         strip=_data_uri(strip, "image/png"),
-        curve=Markup(training_curve(entries)),  # noqa: S704 - drawn here, from numbers alone.
+        curve=training_curve(entries),
         preview=_jpeg_uri(run / "preview.png"),
         columns=list(_COLUMN_WORDS.values()),
         rows=_rows(columns),
@@ -167,59 +164,22 @@ def _rows(columns: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The entries of a run's log; a line cut short by a kill is left out."""
-    entries = []
-    for text in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        try:
-            entries.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return entries
-
-
-def training_curve(entries: list[dict[str, Any]]) -> str:
+def training_curve(entries: list[dict[str, Any]]) -> Markup:
     """Loss and identity over the training's minutes as an SVG element in the page's colours."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "faceloom",
-        "text.color": _TEXT_COLOUR,
-        "axes.labelcolor": _TEXT_COLOUR,
-        "xtick.color": _TEXT_COLOUR,
-        "ytick.color": _TEXT_COLOUR,
-        "axes.edgecolor": _LINE_COLOUR,
-        "font.size": 11,
-        "font.family": "sans-serif",
-    }
     minutes = [entry["elapsed_s"] / 60 for entry in entries]
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-        figure.patch.set_alpha(0)
-        panels = figure.subplots(1, 2)
-        for panel, label, values in (
-            (panels[0], "reconstruction error", _series(entries, "l1")),
-            (panels[1], "identity of swapped faces", [entry["identity"] for entry in entries]),
-        ):
-            known = [(x, y) for x, y in zip(minutes, values, strict=True) if y is not None]
-            panel.plot([x for x, _ in known], [y for _, y in known], color="#2f7ed8", linewidth=1.8)
-            panel.set(xlabel="minutes of training", title=label)
-            panel.patch.set_alpha(0)
-            panel.spines[["top", "right"]].set_visible(False)
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    svg = drawn.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     words = (
         "Two curves over the minutes of training: the reconstruction error falls, the likeness of"
+        " swapped faces rises."
     )
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{words} swapped faces rises."', 1)
-    return svg.replace(_TEXT_COLOUR, "currentColor").replace(_LINE_COLOUR, "currentColor")
+    panels = [
+        Panel("reconstruction error", minutes, {"l1": _series(entries, "l1")}),
+        Panel(
+            "identity of swapped faces",
+            minutes,
+            {"identity": [entry["identity"] for entry in entries]},
+        ),
+    ]
+    return draw_curves(panels, "minutes of training", words)
 
 
 def _series(entries: list[dict[str, Any]], name: str) -> list[float | None]:

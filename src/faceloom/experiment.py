@@ -24,8 +24,8 @@ from faceloom.models.base import Side
 from faceloom.provenance import clip_metadata
 from faceloom.train.config import TrainConfig
 from faceloom.train.fit import TrainReport, fit_pair
-from faceloom.train.loop import TrainStatus
 from faceloom.train.run import LoadedSwapper, Run, load_swapper
+from faceloom.train.status import TrainStatus
 
 Report = Callable[[str, ExtractStatus | TrainStatus | ConvertStatus], None]
 """Progress of a stage: its name and status."""

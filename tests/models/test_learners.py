@@ -73,11 +73,15 @@ def test_the_swapper_paints_in_range(name: str) -> None:
     assert len(swapper.encode(faces)) == 3
 
 
-def test_a_resumed_run_is_the_unbroken_one_and_converts(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_resumed_run_is_the_unbroken_one_and_converts(
+    name: str, cut: int, tmp_path: Path
+) -> None:
+    """Cut before and after the decoders' exchange, and the critic's turn."""
     whole = toy_trainer(CONFIGS[name], tmp_path / "whole", 4)
     whole.fit()
     half = toy_trainer(CONFIGS[name], tmp_path / "broken", 4)
-    for step in range(3):
+    for step in range(cut):
         half._step(half.batches.batch(step))
         half.place = Place(step + 1, 0.0)
     half.save()

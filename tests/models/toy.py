@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor
@@ -92,13 +93,14 @@ def identities() -> Tensor:
     return F.normalize(torch.randn(2, 512, generator=Generator().manual_seed(0)), dim=1)
 
 
-def toy_trainer(model: ModelConfig, path: Path, steps: int) -> Trainer:
+def toy_trainer(model: ModelConfig, path: Path, steps: int, **changes: Any) -> Trainer:
     """A trainer of a tiny model with fresh weights, in its run folder."""
     optimizer = OptimizerConfig(warmup_steps=4)
     config = TrainConfig(
         model, optimizer=optimizer, budget=Budget(None, steps), per_side=PER_SIDE,
         checkpoint_s=1e9, seed=3, device="cpu",
     )  # fmt: skip
+    config = replace(config, **changes)
     run = Run(path)
     if not run.exists:
         side = SideRecord("faces", 20, "synthetic", [0.0] * 512)

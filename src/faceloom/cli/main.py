@@ -23,6 +23,7 @@ from faceloom.errors import UserError
 if TYPE_CHECKING:  # The stages load torch; `faceloom --help` need not wait for it.
     from faceloom.convert import ConvertOptions
     from faceloom.train.config import TrainConfig
+    from faceloom.train.fit import TrainReport
     from faceloom.train.warm_start import WarmStart
 
 app = typer.Typer(
@@ -78,6 +79,14 @@ CrfOption = Annotated[int, typer.Option(help="Constant quality, lower is better 
 CodecOptions = Annotated[
     list[str] | None, typer.Option("--codec-option", help="key=value for the encoder.")
 ]
+DevicesOption = Annotated[int | None, typer.Option(help="Processes on this machine, one a device.")]
+NodesOption = Annotated[int | None, typer.Option(help="Machines; see the guide.")]
+PrecisionOption = Annotated[
+    str | None, typer.Option(help="bf16-mixed or 32-true, for forward passes.")
+]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write the log for TensorBoard, too.")
+]
 AnyoneOption = Annotated[
     bool, typer.Option("--anyone", help="Swap the largest face, whoever it is.")
 ]
@@ -129,8 +138,8 @@ def swap(
     _say_start(report.train.start)
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
     _say("faces of the face", report.faces_face.path, f"{report.faces_face.faces} faces")
-    _say("run", run, f"{report.train.step} steps, {report.train.elapsed_s / 60:.1f} min")
-    _say("preview", report.train.preview, "")
+    _say("run", run, _trained(report.train))
+    _say("preview", report.train.page, "")
     _say("result", report.output, "")
 
 
@@ -184,16 +193,27 @@ def train(
     size_px: SizeOption = 96,
     start: FromOption = "auto",
     settings: SetOption = None,
+    devices: DevicesOption = None,
+    nodes: NodesOption = None,
+    precision: PrecisionOption = None,
+    tensorboard: TensorboardOption = False,
 ) -> None:
     """Train a pair model, or go on with the run that the folder holds."""
     from faceloom.train.fit import fit_pair
 
+    options = {"devices": devices, "nodes": nodes, "precision": precision}
+    settings = [
+        *(f"{name}={value}" for name, value in options.items() if value is not None),
+        *(["tensorboard=true"] if tensorboard else []),
+        *(settings or []),
+    ]
     config = _train_config(preset, size_px, minutes, steps, start, settings)
     with progress_lines() as show:
         report = fit_pair(faces_a, faces_b, output, config, lambda status: show("train", status))
-    _say_start(report.start)
-    _say("run", report.run, f"{report.step} steps, {report.elapsed_s / 60:.1f} min")
-    _say("preview", report.preview, "")
+    if report.writes:
+        _say_start(report.start)
+        _say("run", report.run, _trained(report))
+        _say("preview", report.page, "")
 
 
 @app.command()
@@ -302,6 +322,10 @@ def _say_start(start: WarmStart | None) -> None:
     if start is not None:
         left = f"; drawn anew: {', '.join(start.left_out)}" if start.left_out else ""
         typer.echo(f"started from: {start.source} ({100 * start.share:.0f}% of the weights{left})")
+
+
+def _trained(report: TrainReport) -> str:
+    return f"{report.step} steps, {report.elapsed_s / 60:.1f} min; {report.stopped}"
 
 
 def _consent(given: str | None) -> str:

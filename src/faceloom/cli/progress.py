@@ -29,6 +29,9 @@ def progress_lines() -> Iterator[Callable[[str, Any], None]]:
         plain = _PlainProgress()
 
         def show(stage: str, status: Any) -> None:
+            if getattr(status, "notice", None):
+                console.print(f"{stage}: {status.notice}", markup=False, highlight=False)
+                return
             share, detail = _share(status), _detail(status)
             if not console.is_terminal:
                 plain.show(stage, share, detail)
@@ -73,5 +76,8 @@ def _detail(status: Any) -> str:
             parts.append(f"{status.remaining_s / 60:.1f} min left")
         if status.identity is not None:
             parts.append(f"identity {status.identity:.2f}")
+        if status.best is not None:
+            now = f"{status.score.total:.2f}" if status.score is not None else "-"
+            parts.append(f"score {now} (best {status.best:.2f})")
         return ", ".join(parts)
     return f"{status.frames} frames, {status.faces} faces, {status.frames_per_s:.0f} frames/s"

@@ -54,6 +54,10 @@ class SideBatch:
     def to(self, device: torch.device) -> SideBatch:
         return SideBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
+    def part(self, faces: slice) -> SideBatch:
+        """Some of the faces."""
+        return SideBatch(*(getattr(self, field.name)[faces] for field in fields(self)))
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -69,6 +73,10 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         return Batch(self.step, self.a.to(device), self.b.to(device))
+
+    def part(self, faces: slice) -> Batch:
+        """The same faces of both sides."""
+        return Batch(self.step, self.a.part(faces), self.b.part(faces))
 
 
 class FaceBank:

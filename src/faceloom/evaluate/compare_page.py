@@ -8,8 +8,9 @@ from pathlib import Path
 
 from faceloom import __version__
 from faceloom.evaluate.compare import Comparison, Difference
-from faceloom.evaluate.report import GROUP_TITLES, render_page
+from faceloom.evaluate.report import GROUP_TITLES
 from faceloom.files import write_bytes
+from faceloom.page import render_page
 
 COMPARISON_FILE = "compare.html"
 _REACH = 100.0

@@ -8,16 +8,12 @@ data inside the page, its own script (by hash) and no other address.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from faceloom.evaluate.evaluation import Clip, Evaluation, Figure, Group, Likeness, WorstFrame
@@ -34,6 +30,7 @@ from faceloom.evaluate.report_charts import (
 )
 from faceloom.evaluate.report_media import EmbeddedClip, embed_clip, picture_uri
 from faceloom.files import write_bytes
+from faceloom.page import render_page
 from faceloom.provenance import CONSENT_FACE_KEY, CONSENT_FOOTAGE_KEY
 
 REPORT_FILE = "report.html"
@@ -282,40 +279,6 @@ def _look_alikes(likenesses: Sequence[Likeness], folder: Path) -> list[Person]:
 
 
 # -- the page -------------------------------------------------------------------------------------
-
-
-def render_page(template: str, script: str | None = None, **values: Any) -> str:
-    """A page from the package's templates with its style and at most one script inside."""
-    environment = _environment()
-    code = _asset(script) if script is not None else ""
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    policy = (
-        "default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline';"
-        f" script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template(template).render(
-        policy=policy,
-        style=Markup(_asset("report.css")),  # noqa: S704 - ours, as packed.
-        script=Markup(code),  # noqa: S704 - ours, as packed.
-        **values,
-    )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("faceloom", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _asset(name: str) -> str:
-    loader = _environment().loader
-    assert loader is not None
-    return loader.get_source(_environment(), name)[0]
 
 
 def _script_data(

@@ -17,7 +17,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
@@ -92,7 +92,13 @@ class TrainConfig:
     """What the weights are first: `none` draws them, `trunk` is the shipped one, `auto` that where
     one fits, anything else is the folder of a run. See `train.warm_start`."""
     per_side: int = 16
-    """Faces of each side in a batch."""
+    """Faces of each side in a batch, over all processes and pieces."""
+    accumulate: int = 1
+    """Pieces that a process's share of a batch is computed in; more need less memory."""
+    hold_out: float = 0.1
+    """Share of each face set that is not trained on but scored (`train.hold_out`); 0 for none."""
+    stop_when_flat: float = 0.3
+    """Share of the budget without a better score after which training stops; 0 for never."""
     max_faces: int = 4000
     """Faces of each side held in memory, taken evenly where a face set has more."""
     seed: int = 1
@@ -100,11 +106,19 @@ class TrainConfig:
     """Compute threads; 0 for one a core."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 ..."""
+    devices: int = 1
+    """Processes a machine, one a device."""
+    nodes: int = 1
+    """Machines."""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """Of forward passes; weights are float32."""
     prefetch: int = 0
     """Batches made ahead on a thread of their own; 0 makes them between steps, which is faster
     where all cores compute (see docs/benchmarks.md)."""
     checkpoint_s: float = 45.0
     preview_s: float = 60.0
+    tensorboard: bool = False
+    """Write the log for TensorBoard, too."""
 
 
 SIZES_PX = (64, 96, 128, 256)
@@ -159,12 +173,14 @@ def _trunk(size_px: int) -> TrainConfig:
     """`fast` with one decoder, on faces varied more: it must know more than two people."""
     augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
     model = MaskedGanConfig(FAST[size_px], decoders=1)
-    return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000)
+    # One decoder swaps nobody, so there is no swap to score.
+    return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000, hold_out=0.0)
 
 
 def _origin(model: OriginConfig) -> TrainConfig:
     budget = Budget(None, _ORIGINS_STEPS)
-    return TrainConfig(model, _ORIGINS_DATA, _ORIGINS_RATE, budget, per_side=8)
+    # Its own schedule says when it is done: decoders are exchanged late in the run.
+    return TrainConfig(model, _ORIGINS_DATA, _ORIGINS_RATE, budget, per_side=8, stop_when_flat=0.0)
 
 
 def _v2_2(size_px: int) -> TrainConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,20 +16,30 @@ from torch.nn import functional as F
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
-from faceloom.faces.align import recrop_transform
+from faceloom.faces.align import recrop_transform, transform_mesh
+from faceloom.faces.mask import mesh_mask
 from faceloom.image import to_tensor, warp
 from faceloom.models import build_learner
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
-from faceloom.train.loop import Trainer, TrainStatus
-from faceloom.train.preview import FACES_A_SIDE, using, write_preview
+from faceloom.train.distributed import Processes, connect
+from faceloom.train.health import ProbeFaces
+from faceloom.train.hold_out import held_out
+from faceloom.train.loop import Trainer
+from faceloom.train.page import PAGE_FILE, write_page
+from faceloom.train.preview import FACES_A_SIDE, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
+from faceloom.train.score import Scorer
+from faceloom.train.status import TrainStatus
+from faceloom.train.tensorboard import TensorBoardLog
 from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
+_PAGE_EVERY_S = 300.0
+"""Of training; the grid alone is written more often."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,13 @@ class TrainReport:
     elapsed_s: float
     resumed: bool
     preview: Path
+    page: Path
+    stopped: str
+    """Why training ended."""
+    notices: tuple[str, ...]
+    """What the engine noticed and did on the way."""
+    writes: bool
+    """False in the processes that only help the first one."""
     start: WarmStart | None = None
     """What a run that began now began with; None for fresh weights."""
 
@@ -53,60 +71,120 @@ def fit_pair(
 ) -> TrainReport:
     """Train a pair model, or continue the run that the folder holds.
 
-    A run that exists continues with its own configuration; only the budget is taken from `config`.
-    Raises UserError for unusable face sets, a damaged checkpoint, a loss that is not finite.
+    A run that exists continues with its own configuration; only the budget and the number of
+    devices and machines are taken from `config`. With several, every process calls this.
+    Raises UserError for unusable face sets, a damaged checkpoint, a training that collapses.
     """
     run = Run(run_path)
     face_sets: dict[Side, FaceSet] = {"a": _open(faces_a), "b": _open(faces_b)}
     if run.exists:
         config = _continued(run, config, face_sets)
-    else:
+    _check_split(config)
+    processes = connect(config)
+    if not run.exists:
         config = _begun(config)
+    processes.wait()
+    if processes.is_first and not run.exists:
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
-    # One intra-op pool for the whole process; 0 keeps torch's own choice of one thread a core.
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    size_px = config.model.shape.size_px
-    banks = {side: _bank(faces, config) for side, faces in face_sets.items()}
-    seeded_init(config.seed)
-    identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
-    learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
-    start = None
-    if not run.begun:
-        start = warm_start(learner.generator_modules, config.start, size_px)
-    batches = PairBatches(
-        banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
-    )
-    trainer = Trainer(learner, batches, run, config)
+    processes.wait()
+    trainer, start = _trainer(run, config, face_sets, processes)
+    trainer.teller.report = report
     resumed = trainer.resume()
-    faces = {side: _preview_faces(face_sets[side], size_px) for side in SIDES}
-    faces = {side: tensor.to(trainer.device) for side, tensor in faces.items()}
-
-    def preview(state: Trainer) -> None:
-        with using(state.learner.generator_modules, state.average):
-            write_preview(run.path, state.learner.swapper, faces, state.place.step)
-
-    trainer.fit(report, preview)
+    preview = _Previews(run, face_sets, trainer)
+    board = None
+    if config.tensorboard and processes.is_first:
+        trainer.teller.board = board = TensorBoardLog(run.path, trainer.place.step)
+    try:
+        trainer.fit(report, preview)
+    finally:
+        with contextlib.suppress(UserError):  # Whatever ended training says more.
+            preview.page()
+        if board is not None:
+            board.close()
     return TrainReport(
         run.path,
         trainer.place.step,
         trainer.place.elapsed_s,
         resumed,
         run.path / "preview.png",
+        run.path / PAGE_FILE,
+        trainer.stopped,
+        tuple(trainer.teller.notices),
+        processes.is_first,
         start,
     )
 
 
+def _trainer(
+    run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet], processes: Processes
+) -> tuple[Trainer, WarmStart | None]:
+    """Banks of what is trained on, a scorer of what is held out, the learner and its start."""
+    # One intra-op pool for the whole process; 0 keeps torch's own choice of one thread a core.
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    size_px = config.model.shape.size_px
+    split = {side: held_out(faces, config.hold_out) for side, faces in face_sets.items()}
+    banks = {side: _bank(face_sets[side], split[side][0], config) for side in SIDES}
+    held = {side: split[side][1] for side in SIDES}
+    scorer = Scorer(face_sets, held, size_px) if all(map(len, held.values())) else None
+    probe = ProbeFaces(
+        {side: _preview_faces(face_sets[side], size_px) for side in SIDES},
+        {side: _hulls(face_sets[side], size_px) for side in SIDES},
+    )
+    seeded_init(config.seed)
+    identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
+    learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
+    start = None
+    if not run.begun:
+        start = warm_start(learner.generator_modules, config.start, size_px)
+    processes.wait()  # Before the first checkpoint, all have seen that there is none.
+    batches = PairBatches(
+        banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
+    )
+    return Trainer(learner, batches, run, config, processes, scorer, probe), start
+
+
+class _Previews:
+    """Writes the grid, and now and then the page; in the first process alone."""
+
+    def __init__(self, run: Run, face_sets: dict[Side, FaceSet], trainer: Trainer) -> None:
+        self._run = run
+        size_px = trainer.config.model.shape.size_px
+        self._faces = {
+            side: _preview_faces(face_sets[side], size_px).to(trainer.device) for side in SIDES
+        }
+        self._writes = trainer.processes.is_first
+        self._page_at_s = 0.0
+
+    def __call__(self, trainer: Trainer) -> None:
+        """The current grid."""
+        if not self._writes:
+            return
+        with trainer.averaged():
+            swapper = trainer.learner.swapper
+            picture = write_preview(self._run.path, swapper, self._faces, trainer.place.step)
+        if trainer.teller.board is not None:
+            trainer.teller.board.show_picture(picture, trainer.place.step)
+        if trainer.place.elapsed_s - self._page_at_s >= _PAGE_EVERY_S:
+            self.page()
+            self._page_at_s = trainer.place.elapsed_s
+
+    def page(self) -> None:
+        """The page of the whole run so far."""
+        if self._writes:
+            write_page(self._run)
+
+
 def preview_run(run_path: Path) -> Path:
-    """Write the current grid of a run from its saved model; gives the picture's path."""
+    """Write the current grid of a run from its saved model, and its page; gives the grid's path."""
     run = Run(run_path)
     _, sides = run.read()
     loaded = load_swapper(run_path)
     size_px = loaded.swapper.size_px
     faces = {s: _preview_faces(FaceSet.open(Path(sides[s].path)), size_px) for s in SIDES}
-    checkpoint = run.load_checkpoint()
-    step = checkpoint[1].step if checkpoint else 0
-    return write_preview(run_path, loaded.swapper, faces, step)
+    picture = write_preview(run_path, loaded.swapper, faces, loaded.step)
+    write_page(run)
+    return picture
 
 
 def _open(path: Path) -> FaceSet:
@@ -138,7 +216,13 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
                 f"{run.path}: was begun with {sides[side].faces} faces on side {side}, and"
                 f" {faces.path} has {len(faces)}; train into a new folder"
             )
-    return replace(own, budget=Budget(config.budget.minutes, config.budget.steps))
+    return replace(
+        own,
+        budget=Budget(config.budget.minutes, config.budget.steps),
+        devices=config.devices,
+        nodes=config.nodes,
+        tensorboard=own.tensorboard or config.tensorboard,
+    )
 
 
 def _begun(config: TrainConfig) -> TrainConfig:
@@ -149,13 +233,26 @@ def _begun(config: TrainConfig) -> TrainConfig:
     return replace(config, start=start, optimizer=optimizer)
 
 
-def _rows(faces: FaceSet, count: int) -> NDArray[np.int64]:
-    """At most `count` rows, evenly over the set."""
-    return np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(np.int64))
+def _check_split(config: TrainConfig) -> None:
+    """Raises UserError if a batch cannot be divided as asked for."""
+    for name in ("per_side", "accumulate", "devices", "nodes"):
+        if getattr(config, name) < 1:
+            raise UserError(f"{name} {getattr(config, name)}: must be at least 1")
+    pieces = config.devices * config.nodes * config.accumulate
+    if config.per_side < pieces:
+        raise UserError(
+            f"per_side {config.per_side}: is fewer faces than {pieces} pieces (devices x nodes x"
+            " accumulate); raise it with --set per_side="
+        )
 
 
-def _bank(faces: FaceSet, config: TrainConfig) -> FaceBank:
-    rows = _rows(faces, config.max_faces)
+def _evenly(total: int, count: int) -> NDArray[np.int64]:
+    """At most `count` indices, evenly over the total."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
+
+
+def _bank(faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig) -> FaceBank:
+    rows = trained[_evenly(len(trained), config.max_faces)]
 
     def chunks() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         for start in range(0, len(rows), _CHUNK):
@@ -166,7 +263,16 @@ def _bank(faces: FaceSet, config: TrainConfig) -> FaceBank:
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:
-    rows = _rows(faces, FACES_A_SIDE)
+    rows = _evenly(len(faces), FACES_A_SIDE)
     tighten = recrop_transform(faces.size_px, faces.coverage, size_px, 1.0)
     crops = [warp(crop, tighten, (size_px, size_px), "area") for crop in faces.crops(rows)]
     return to_tensor(np.stack(crops))
+
+
+def _hulls(faces: FaceSet, size_px: int) -> Tensor:
+    """The hulls of the preview's faces, (N, 1, S, S)."""
+    tighten = recrop_transform(faces.size_px, faces.coverage, size_px, 1.0)
+    meshes = faces.meshes_N4683[_evenly(len(faces), FACES_A_SIDE)]
+    side = (size_px, size_px)
+    hulls = [mesh_mask(transform_mesh(mesh, tighten), "hull", side) for mesh in meshes]
+    return torch.from_numpy(np.stack(hulls)).unsqueeze(1)

@@ -3,6 +3,10 @@
 A run that is killed loses at most `checkpoint_s` seconds and continues as the unbroken one would
 have: batches and random numbers depend on the step alone, and optimiser state is saved. (With a
 budget in minutes the schedule follows the clock, so it is exact only with a budget in steps.)
+
+What the loop leaves to others: shares of a batch and their gradients (`gradients`), many processes
+(`distributed`), signs of collapse (`health`), scores (`score`) and when they say that it is done
+(`done`).
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,58 +24,60 @@ from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.errors import UserError
 from faceloom.models.base import Learner, Moment, Phase
 from faceloom.train.config import OptimizerConfig, TrainConfig
+from faceloom.train.distributed import Processes, connect
+from faceloom.train.done import is_flat, progress_of, score_due
+from faceloom.train.gradients import PieceTooLargeError, Split, compute_alike
+from faceloom.train.health import (
+    MOST_ROLLBACKS,
+    PROBE_EVERY,
+    RATE_CUT,
+    CollapseError,
+    PhaseFigures,
+    ProbeFaces,
+    Watch,
+    look,
+    not_finite_error,
+    watch_pictures,
+    watch_step,
+)
+from faceloom.train.preview import using
 from faceloom.train.run import Place, Run
+from faceloom.train.score import Score, Scorer
+from faceloom.train.status import Teller, TrainStatus, Window
 from faceloom.video import prefetch
 
 LOG_EVERY_S = 2.0
 
 
-@dataclass(frozen=True)
-class TrainStatus:
-    """One progress report."""
-
-    step: int
-    progress: float
-    """0 to 1."""
-    elapsed_s: float
-    remaining_s: float | None
-    faces_per_s: float
-    losses: dict[str, float]
-    identity: float | None
-    """Cosine of swapped faces to the wanted person, by the training network."""
-
-
-@dataclass
-class _Window:
-    """Sums since the last report."""
-
-    steps: int = 0
-    started: float = field(default_factory=time.monotonic)
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, terms: dict[str, float]) -> None:
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        return {name: total / self.counts[name] for name, total in self.sums.items()}
-
-
 class Trainer:
-    """One learner on its way through one run."""
+    """One learner on its way through one run.
+
+    `scorer` and `probe` look at held-out faces; without them nothing is scored, and of collapse
+    only what gradients show is seen.
+    """
 
     def __init__(
-        self, learner: Learner, batches: PairBatches, run: Run, config: TrainConfig
+        self,
+        learner: Learner,
+        batches: PairBatches,
+        run: Run,
+        config: TrainConfig,
+        processes: Processes | None = None,
+        scorer: Scorer | None = None,
+        probe: ProbeFaces | None = None,
     ) -> None:
         self.learner = learner
         self.batches = batches
         self.run = run
         self.config = config
-        self.device = _device(config.device)
+        self.processes = processes or connect(config)
+        self.device = self.processes.device
         self.place = Place()
-        self._identity: float | None = None
+        self.stopped = ""
+        """Why training ended."""
+        self.teller = Teller(run, 2 * config.per_side, self.processes.is_first)
+        self._scorer = scorer
+        self._probe = probe.to(self.device) if probe is not None else None
         learner.all_modules.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.phases = learner.phases()
         self.optimizers = {phase.name: _optimizer(phase, config) for phase in self.phases}
@@ -86,7 +93,13 @@ class Trainer:
 
         Raises UserError if the checkpoint is damaged or of another shape than the configuration.
         """
-        loaded = self.run.load_checkpoint()
+        found = self._restore(good=False)
+        self.processes.check_alike(self.place.step, str(self.run.path))
+        return found
+
+    def _restore(self, good: bool) -> bool:
+        notices: list[str] = []
+        loaded = self.run.load_checkpoint(notices.append, good)
         if loaded is None:
             return False
         tensors, place, path = loaded
@@ -97,13 +110,26 @@ class Trainer:
                 f"{path}: is of another shape than this configuration; train into a new folder"
             ) from error
         self.place = place
-        self.run.trim_log(place.step)
+        self.processes.wait()
+        if self.processes.is_first:
+            self.run.trim_log(place.step)
+        for notice in notices:
+            self._tell(notice)
         return True
 
     def save(self) -> None:
         """Write the checkpoint and the converter's weights."""
-        self.run.save_checkpoint(self._state(), self.place)
-        self.run.save_model({n: t.cpu() for n, t in self.average.items()}, self.place)
+        if self.processes.is_first:
+            place = replace(self.place, suspect=self._looks_ill())
+            self.run.save_checkpoint(self._state(), place)
+            self.run.save_model(self._average_here(), self.place)
+
+    def _average_here(self) -> dict[str, Tensor]:
+        return {name: tensor.cpu() for name, tensor in self.average.items()}
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within the block the swapper has the averaged weights, in evaluation mode."""
+        return using(self.learner.generator_modules, self.average)
 
     def _state(self) -> dict[str, Tensor]:
         state = {f"model.{n}": t for n, t in self.learner.all_modules.state_dict().items()}
@@ -125,6 +151,7 @@ class Trainer:
             optimizer = self.optimizers[phase.name]
             for index, parameter in enumerate(phase.parameters):
                 state = _under(saved, f"{index}.")
+                optimizer.state.pop(parameter, None)
                 if state:
                     optimizer.state[parameter] = {
                         # In the parameter's own memory layout, which fused steps rely on.
@@ -141,35 +168,26 @@ class Trainer:
         report: Callable[[TrainStatus], None] | None = None,
         preview: Callable[[Trainer], None] | None = None,
     ) -> None:
-        """Train until the budget is spent; checkpoints and previews on their schedules.
+        """Train until the budget is spent or the score is flat; checkpoints, scores and previews
+        on their schedules. `stopped` then says why it ended.
 
-        Raises UserError if a loss stops being finite; the last checkpoint is then untouched.
+        A fault (`health`) or a loss that is not finite leads back to the last good state, at a
+        lower rate. Raises UserError if that has not helped; the last good state is then kept.
         KeyboardInterrupt is passed on after saving.
         """
-        if self.progress >= 1.0:
+        self.teller.report = report
+        if self._is_done():
             return  # Nothing is left to do, and what is there stays byte for byte.
-        window, now = _Window(), time.monotonic()
-        last_save = last_preview = last_log = last_tick = now
+        if self.processes.is_first and not self.run.checkpoint_path.exists():
+            self.run.save_checkpoint(self._state(), self.place)  # A state to go back to.
         if preview is not None and self.place.step == 0:
             preview(self)
         try:
-            for batch in self._batches():
-                if self.progress >= 1.0:
-                    break
-                window.add(self._step(batch))
-                window.steps += 1
-                now = time.monotonic()
-                self.place = Place(self.place.step + 1, self.place.elapsed_s + now - last_tick)
-                last_tick = now
-                if now - last_log >= LOG_EVERY_S or self.progress >= 1.0:
-                    self._report(window, report)
-                    window, last_log = _Window(), now
-                if now - last_save >= self.config.checkpoint_s:
-                    self.save()
-                    last_save = last_tick = time.monotonic()
-                if preview is not None and now - last_preview >= self.config.preview_s:
-                    preview(self)
-                    last_preview = last_tick = time.monotonic()
+            while not self._is_done():
+                try:
+                    self._fit(preview)
+                except CollapseError as fault:
+                    self._roll_back(fault)
         except KeyboardInterrupt:
             self.save()
             raise
@@ -177,16 +195,57 @@ class Trainer:
         if preview is not None:
             preview(self)
 
+    def _fit(self, preview: Callable[[Trainer], None] | None) -> None:
+        """Until it is done. Raises CollapseError."""
+        window, now = Window(), self.processes.clock_s()
+        last_save = last_preview = last_log = last_tick = now
+        for batch in self._batches():
+            if self._is_done():
+                break
+            window.add(self._step(batch))
+            now = self.processes.clock_s()
+            self.place = replace(
+                self.place,
+                step=self.place.step + 1,
+                elapsed_s=self.place.elapsed_s + now - last_tick,
+            )
+            last_tick = now
+            if self.place.step % PROBE_EVERY == 0:
+                self._look()
+            if self._scorer is not None and self._score_is_due():
+                self._take_score()
+                last_tick = self.processes.clock_s()
+            if now - last_log >= LOG_EVERY_S or self._is_done():
+                self._report(window)
+                window, last_log = Window(), now
+            if now - last_save >= self.config.checkpoint_s:
+                self.save()
+                last_save = last_tick = self.processes.clock_s()
+            if preview is not None and now - last_preview >= self.config.preview_s:
+                preview(self)
+                last_preview = last_tick = self.processes.clock_s()
+
     @property
     def progress(self) -> float:
         """Share of the budget spent, 0 to 1."""
-        budget = self.config.budget
-        shares = [0.0]
-        if budget.steps is not None:
-            shares.append(self.place.step / max(1, budget.steps))
-        if budget.minutes is not None:
-            shares.append(self.place.elapsed_s / max(1e-9, budget.minutes * 60))
-        return min(1.0, max(shares))
+        return progress_of(self.config.budget, self.place.step, self.place.elapsed_s)
+
+    def _score_is_due(self) -> bool:
+        place = self.place
+        return score_due(self.config.budget, place.marks, place.step, place.elapsed_s)
+
+    def _is_done(self) -> bool:
+        """Whether training ends here; `stopped` then says why."""
+        place, budget = self.place, self.config.budget
+        share = self.config.stop_when_flat
+        if self.progress >= 1.0:
+            self.stopped = "the budget is spent"
+        elif is_flat(budget, place.marks, place.step, place.elapsed_s, share):
+            self.stopped = (
+                f"the score has been flat for {share:.0%} of the budget (best"
+                f" {place.marks.best:.3f}, at step {place.marks.best_step})"
+            )
+        return bool(self.stopped)
 
     def _batches(self) -> Iterator[Batch]:
         def forever() -> Iterator[Batch]:
@@ -198,71 +257,153 @@ class Trainer:
         ahead = self.config.prefetch or (2 if self.device.type != "cpu" else 0)
         return prefetch(forever(), ahead) if ahead else forever()
 
+    # -- one step ---------------------------------------------------------------------------------
+
     def _step(self, batch: Batch) -> dict[str, float]:
-        step = self.place.step
-        moment = Moment(step, self.progress, step_generator(self.config.seed, step, stream=1))
-        values: dict[str, float] = {}
-        for phase in self.phases:
-            if phase.active(moment):
-                values |= self._phase_step(phase, batch, moment)
-        average = self.learner.generator_modules.state_dict()
-        decay = min(self.config.optimizer.ema_decay, (1 + moment.step) / (10 + moment.step))
+        """Move the weights. Gives this process's part of each loss. Raises CollapseError."""
+        config = self.config.optimizer
+        moment = self._moment(0)
+        active = [phase for phase in self.phases if phase.active(moment)]
+        values, totals = self._gradients(active, batch)
+        figures = {}
+        for phase in active:
+            self.processes.sum_gradients(phase.parameters)
+            norm = float(nn.utils.clip_grad_norm_(phase.parameters, config.clip_norm))
+            if not math.isfinite(norm):
+                raise not_finite_error(phase.name)
+            figures[phase.name] = PhaseFigures(norm, totals[phase.name], phase.adversary)
+        for phase in active:
+            optimizer = self.optimizers[phase.name]
+            rate = learning_rate(config, moment.step, moment.progress) * self.place.rate
+            for group in optimizer.param_groups:
+                group["lr"] = rate * phase.rate(moment)
+            optimizer.step()
+        own = self.learner.generator_modules.state_dict()
+        decay = min(config.ema_decay, (1 + moment.step) / (10 + moment.step))
         torch._foreach_lerp_(
-            list(self.average.values()), [average[name] for name in self.average], 1 - decay
+            list(self.average.values()), [own[name] for name in self.average], 1 - decay
         )
+        self.place = replace(self.place, watch=watch_step(self.place.watch, figures))
         return values
 
-    def _phase_step(self, phase: Phase, batch: Batch, moment: Moment) -> dict[str, float]:
-        optimizer = self.optimizers[phase.name]
-        rate = learning_rate(self.config.optimizer, moment.step, moment.progress)
-        rate *= phase.rate(moment)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16):
-            terms = phase.loss(batch, moment)
-            total = torch.stack(
-                [term.float() for name, term in terms.items() if name not in phase.observed]
-            ).sum()
-        if not bool(torch.isfinite(total)):
-            raise UserError(
-                f"{self.run.path}: the {phase.name} loss is no longer finite at step"
-                f" {moment.step}; the last checkpoint is kept, go on from it with"
-                " --set optimizer.lr= at half the rate"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(phase.parameters, self.config.optimizer.clip_norm)
-        optimizer.step()
-        return {name: float(term.detach()) for name, term in terms.items()}
+    def _moment(self, piece: int) -> Moment:
+        step = self.place.step
+        return Moment(step, self.progress, step_generator(self.config.seed, step, stream=1 + piece))
 
-    def _report(self, window: _Window, report: Callable[[TrainStatus], None] | None) -> None:
-        means = window.means()
-        spent_s = max(1e-9, time.monotonic() - window.started)
-        progress, elapsed_s = self.progress, self.place.elapsed_s
-        remaining_s = elapsed_s * (1 - progress) / progress if progress > 0 else None
-        # The critic does not look at every step; between its looks the last figure stands.
-        self._identity = identity = means.pop("swap_cosine", self._identity)
-        status = TrainStatus(
-            self.place.step,
-            progress,
-            elapsed_s,
-            remaining_s,
-            window.steps * 2 * self.config.per_side / spent_s,
-            means,
-            identity,
+    def _gradients(
+        self, active: list[Phase], batch: Batch
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Of this process's share, in smaller pieces if memory runs out. Raises CollapseError."""
+        while True:
+            try:
+                return compute_alike(active, batch, self._split, self._moment, self.processes)
+            except PieceTooLargeError:
+                pass
+            self._back_off()
+
+    @property
+    def _split(self) -> Split:
+        accumulate = self.place.accumulate or self.config.accumulate
+        return Split(self.config.per_side, self.processes.index, self.processes.count, accumulate)
+
+    def _back_off(self) -> None:
+        """Smaller pieces for the same batch. Raises UserError if they hold one face each."""
+        for phase in self.phases:
+            for parameter in phase.parameters:
+                parameter.grad = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        before, now = self._split, self._split.halved()
+        if before.at_once == 1:
+            raise UserError(
+                f"{self.run.path}: not enough memory even for one face of each side at a time;"
+                " choose a smaller --size or a lighter preset"
+            )
+        self.place = replace(self.place, accumulate=now.accumulate)
+        self._tell(
+            f"out of memory with {before.at_once} faces of each side at once: goes on with"
+            f" {now.at_once} at once, {now.accumulate} times a step, so that a batch is still"
+            f" {now.per_side} a side"
         )
-        self.run.log(
-            {
-                "step": status.step,
-                "progress": round(progress, 5),
-                "elapsed_s": round(elapsed_s, 2),
-                "faces_per_s": round(status.faces_per_s, 1),
-                "identity": identity,
-                "losses": means,
-            }
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Look for collapse in painted faces. Raises CollapseError, in all processes alike."""
+        fault = None
+        try:
+            self.place = replace(self.place, watch=self._watched())
+        except CollapseError as found:
+            fault = found
+        if self.processes.most(fault is not None):
+            raise fault or CollapseError("another process saw a collapse")
+
+    def _looks_ill(self) -> bool:
+        """Whether a sign of collapse shows in the state of this very step."""
+        try:
+            return self._watched().suspect
+        except CollapseError:
+            return True
+
+    def _watched(self) -> Watch:
+        """What the watch is after a look at painted faces. Raises CollapseError."""
+        if self._probe is None:
+            return self.place.watch
+        with self.processes.autocast():
+            seen = look(self.learner.swapper, self.learner.generator_modules, self._probe)
+        return watch_pictures(self.place.watch, seen, self.place.step)
+
+    def _take_score(self) -> None:
+        """Score the averaged weights; keep them if they are the best. The first process does it."""
+        assert self._scorer is not None
+        started, place, figures = time.monotonic(), self.place, dict[str, float]()
+        if self.processes.is_first:
+            with self.averaged():
+                score = self._scorer(self.learner.swapper, self.device, self.processes.autocast)
+            figures = {**asdict(score), "cost_s": time.monotonic() - started}
+        figures = self.processes.first_says(figures, [*Score.names(), "cost_s"])
+        cost_s = figures.pop("cost_s")
+        self.teller.score = score = Score(**figures)
+        marks = place.marks.add(score, place.step, place.elapsed_s, cost_s)
+        self.place = replace(place, marks=marks)
+        if marks.best_step == place.step and self.processes.is_first:
+            self.run.save_model(self._average_here(), self.place, best=True)
+
+    def _roll_back(self, fault: CollapseError) -> None:
+        """Return to the last good state with a lower rate. Raises UserError after too many."""
+        lost = self.place
+        if lost.rollbacks >= MOST_ROLLBACKS:
+            raise UserError(
+                f"{self.run.path}: {fault} at step {lost.step}, also after {MOST_ROLLBACKS} returns"
+                " to a good state at a lower rate; that state is kept, train anew with"
+                " --set optimizer.lr= at half the rate"
+            ) from fault
+        self.processes.wait()
+        self._restore(good=True)
+        self.place = replace(
+            self.place,
+            elapsed_s=lost.elapsed_s,
+            rate=lost.rate * RATE_CUT,
+            rollbacks=lost.rollbacks + 1,
+            accumulate=lost.accumulate,
+            marks=lost.marks,
         )
-        if report is not None:
-            report(status)
+        self._tell(
+            f"{fault} at step {lost.step}: back to step {self.place.step} with"
+            f" {self.place.rate:.3g} of the rate (return {self.place.rollbacks} of"
+            f" {MOST_ROLLBACKS})"
+        )
+        self.save()
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    def _tell(self, notice: str) -> None:
+        self.teller.notice(notice, self.place, self.progress)
+
+    def _report(self, window: Window) -> None:
+        means = self.processes.summed(window.means())
+        rate = learning_rate(self.config.optimizer, self.place.step, self.progress)
+        self.teller.figures(self.place, self.progress, window, means, rate * self.place.rate)
 
 
 def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
@@ -283,17 +424,6 @@ def _optimizer(phase: Phase, config: TrainConfig) -> torch.optim.AdamW:
         weight_decay=config.optimizer.weight_decay,
         fused=True,
     )
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name}: is not available here; take cpu or auto") from error
-    return device
 
 
 def _on(batch: Batch, device: torch.device) -> Batch:

@@ -42,10 +42,13 @@ def write_preview(path: Path, swapper: Swapper, faces: dict[Side, Tensor], step:
 
 @contextmanager
 def using(module: torch.nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
-    """Within the block the module has these weights; afterwards its own again."""
+    """Within the block the module has these weights, in evaluation mode; afterwards its own."""
     own = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    was_training = module.training
     module.load_state_dict(weights)
+    module.eval()
     try:
         yield
     finally:
         module.load_state_dict(own)
+        module.train(was_training)
