@@ -36,7 +36,7 @@ FACES_A_SIDE = 24
 WEIGHTS = {"mouth": 0.3, "eyes": 0.25, "pose": 0.15, "sharpness": 0.2, "leak": 0.1}
 _SWAPPED_SHARE = 0.4
 """What the identity gain is worth in the total if everything else is lost."""
-_MOUTH_SPREAD, _EYE_SPREAD = 0.02, 0.02
+_MOUTH_SPREAD, _EYE_SPREAD = 0.006, 0.02
 """Least deviation of openings that counts as motion; less is the readers' noise."""
 _POSE_DEG = 15.0
 """A difference of pose that is worth nothing."""
