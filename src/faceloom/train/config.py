@@ -5,6 +5,7 @@ seed give the same run. Presets:
 
     fast, quality       the masked pair model, made for CPUs
     v1, v2, v2_2        faceswap-GAN with the origin's widths, rates and schedule
+    landmarks           fast, with the mesh's drawing as a fourth input channel
     vae, alpha          codes with a known distribution
     any_to_one, xgan    codes that do not say whose they are
     cycle, cycle_mask   CycleGAN
@@ -21,6 +22,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
 from faceloom.data.augment import AugmentConfig
+from faceloom.data.sampling import Sampling
 from faceloom.errors import UserError
 from faceloom.losses import NOTE_WEIGHTS, OFF, Schedule
 from faceloom.models import (
@@ -31,6 +33,7 @@ from faceloom.models import (
     OriginConfig,
 )
 from faceloom.models.alpha_gan import CodeKind
+from faceloom.models.landmarked import Landmarks
 from faceloom.models.origin import OriginWeights
 from faceloom.nets.generators import GeneratorShape
 from faceloom.nets.origin import OriginShape
@@ -86,6 +89,8 @@ class TrainConfig:
     budget: Budget = field(default_factory=Budget)
     per_side: int = 16
     """Faces of each side in a batch."""
+    sampling: Sampling = "openings"
+    """How often each face is drawn: openings, uniform, clips, sessions or clusters."""
     max_faces: int = 4000
     """Faces of each side held in memory, taken evenly where a face set has more."""
     seed: int = 1
@@ -146,6 +151,10 @@ def _fast(size_px: int) -> TrainConfig:
 def _quality(size_px: int) -> TrainConfig:
     model = MaskedGanConfig(QUALITY[size_px], discriminator_width=96)
     return TrainConfig(model, budget=Budget(minutes=120.0))
+
+
+def _landmarks(size_px: int) -> TrainConfig:
+    return TrainConfig(MaskedGanConfig(FAST[size_px], landmarks=Landmarks()))
 
 
 def _origin(model: OriginConfig) -> TrainConfig:
@@ -209,6 +218,7 @@ def _cycle_mask(size_px: int) -> TrainConfig:
 _MAKERS: dict[str, Callable[[int], TrainConfig]] = {
     "fast": _fast,
     "quality": _quality,
+    "landmarks": _landmarks,
     "v1": _v1,
     "v2": _v2,
     "v2_2": _v2_2,

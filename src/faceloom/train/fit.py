@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from faceloom.data.balance import PairBalance, pair_balance
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform
+from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import build_learner
+from faceloom.models import build_learner, landmark_kind
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -46,11 +48,12 @@ def fit_pair(
     faces_b: Path,
     run_path: Path,
     config: TrainConfig,
-    report: Callable[[TrainStatus], None] | None = None,
+    report: Callable[[TrainStatus | PairBalance], None] | None = None,
 ) -> TrainReport:
     """Train a pair model, or continue the run that the folder holds.
 
-    A run that exists continues with its own configuration; only the budget is taken from `config`.
+    Before a fresh run the report gets the balance of the pair's material, once. A run that exists
+    continues with its own configuration; only the budget is taken from `config`.
     Raises UserError for unusable face sets, a damaged checkpoint, a loss that is not finite.
     """
     run = Run(run_path)
@@ -72,6 +75,8 @@ def fit_pair(
     )
     trainer = Trainer(learner, batches, run, config)
     resumed = trainer.resume()
+    if not resumed:
+        _tell_balance(run, banks, report)
     faces = {side: _preview_faces(face_sets[side], size_px) for side in SIDES}
     faces = {side: tensor.to(trainer.device) for side, tensor in faces.items()}
 
@@ -87,6 +92,17 @@ def fit_pair(
         resumed,
         run.path / "preview.png",
     )
+
+
+def _tell_balance(
+    run: Run, banks: dict[Side, FaceBank], report: Callable[[PairBalance], None] | None
+) -> None:
+    """What the material is like, into the run folder and to whoever wants to know."""
+    a, b = banks["a"].table, banks["b"].table
+    balance = pair_balance(a.traits, a.sources, b.traits, b.sources)
+    write_json(run.path / "balance.json", asdict(balance))
+    if report is not None:
+        report(balance)
 
 
 def preview_run(run_path: Path) -> Path:
@@ -146,7 +162,15 @@ def _bank(faces: FaceSet, config: TrainConfig) -> FaceBank:
             some = rows[start : start + _CHUNK]
             yield faces.crops(some), faces.meshes_N4683[some]
 
-    return FaceBank.from_chunks(chunks(), config.model.shape.size_px, faces.coverage)
+    sources = [faces.records[row].source for row in rows]
+    return FaceBank.from_chunks(
+        chunks(),
+        config.model.shape.size_px,
+        faces.coverage,
+        config.sampling,
+        sources,
+        landmark_kind(config.model),
+    )
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:
