@@ -137,10 +137,10 @@ def _lack(own: FaceTraits, other: FaceTraits) -> Lack:
 
 def _told(name: str, own: SideBalance, other: SideBalance, lack: Lack) -> list[str]:
     clips = "1 clip" if own.clips == 1 else f"{own.clips} clips"
-    (left, right), (down, up) = own.yaw_deg, own.pitch_deg
+    yaw, pitch = own.yaw_deg, own.pitch_deg
     figures = (
-        f"side {name}: {own.faces} faces of {clips}, yaw {left:.0f} to {right:.0f}, pitch"
-        f" {down:.0f} to {up:.0f} deg, mouth open {own.mouth_open:.0%}, eyes shut"
+        f"side {name}: {own.faces} faces of {clips}, yaw {yaw[0]:.0f} to {yaw[1]:.0f}, pitch"
+        f" {pitch[0]:.0f} to {pitch[1]:.0f} deg, mouth open {own.mouth_open:.0%}, eyes shut"
         f" {own.eyes_shut:.0%}"
     )
     lines = [figures]
@@ -169,6 +169,6 @@ def _told(name: str, own: SideBalance, other: SideBalance, lack: Lack) -> list[s
     if lack.light >= LACKING:
         lines.append(
             f"  {lack.light:.0%} of the other side are lit from a side that this one never is;"
-            " --set augment.shadow=0.3 helps a little, such material more"
+            " add such material (--set augment.shadow=0.3 imitates shadows)"
         )
     return lines

@@ -181,7 +181,7 @@ def _planes(
     for plane, part in enumerate(PARTS[:3], start=3):
         planes[plane] = np.round(255 * mesh_mask(mesh, part, side))
     if drawn is not None:
-        planes[PLANES] = np.round(255 * draw_landmarks(mesh, drawn, stored_px))
+        planes[PLANES] = np.round(255 * draw_landmarks(mesh, drawn, stored_px, coverage))
     return planes
 
 
@@ -244,14 +244,13 @@ class PairBatches:
     def _sometimes(
         self, images: Tensor, side: int, step: int, name: str, probability: float
     ) -> Tensor:
-        """The images, those that chance takes through the degradation of this name."""
+        """The images, changed in place where chance takes one through what this name stands for."""
         if probability <= 0:
             return images
         generator = self._stream(side, step, name)
         chosen = torch.rand(len(images), generator=generator) < probability
         if not bool(chosen.any()):
             return images
-        images = images.clone()
         images[chosen] = _DEGRADATIONS[name](images[chosen], generator)
         return images
 

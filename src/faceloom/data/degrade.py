@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from faceloom.image import decode_image, encode_image, to_tensor, to_uint8
 
 _SHARES = (0.3, 0.75)
 """Side of a down-sampled face over the frame's."""
@@ -24,24 +27,8 @@ _LIGHT_LEFT = (0.35, 0.8)
 _EDGE = (0.02, 0.25)
 """Half-width of a shadow's edge, over half the frame."""
 
-# Annex K of ITU-T T.81 (1992): the tables that libjpeg scales by its quality.
-# fmt: off
-_LUMINANCE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)
-_CHROMINANCE = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
-    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-)
-# fmt: on
-# BT.601, full range, as JFIF 1.02 has it.
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-_BLOCK = 8
+_JPEG_BLOCK = 16
+"""Side of a block of halved chroma, pixels."""
 
 
 def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
@@ -107,64 +94,20 @@ def _line_kernels(length_px: Tensor, angle: Tensor, reach_px: int) -> Tensor:
 # -- JPEG -----------------------------------------------------------------------------------------
 
 
-@cache
-def _cosines() -> Tensor:
-    """(64, 64): the 8x8 DCT-II (orthonormal, as T.81 has it) of a block in reading order."""
-    place = torch.arange(_BLOCK, dtype=torch.float64)
-    rows = torch.cos((2 * place + 1) * place.unsqueeze(1) * torch.pi / (2 * _BLOCK)) / 2
-    rows[0] /= 2**0.5
-    return torch.kron(rows, rows).float()
-
-
-def quantisation(quality_B: Tensor, table: tuple[int, ...]) -> Tensor:
-    """(B, 64): libjpeg's steps for a quality of 1 to 100."""
-    scale_B = torch.where(quality_B < 50, 5000 / quality_B, 200 - 2 * quality_B)
-    steps = (torch.tensor(table, dtype=torch.float32) * scale_B.unsqueeze(1) + 50) / 100
-    return steps.floor().clamp(1, 255)
-
-
-def jpeg(images_BCHW: Tensor, quality_B: Tensor) -> Tensor:
-    """The images through JPEG (ITU-T T.81, baseline; 4:2:0) at each one's quality, 1 to 100; sides
-    that are no multiple of 16 are padded.
-
-    The lossy part alone, as entropy coding loses nothing: colours, halved chroma, DCT, rounding.
-    """
-    _, _, height, width = images_BCHW.shape
-    padding = (0, -width % (2 * _BLOCK), 0, -height % (2 * _BLOCK))
-    levels = F.pad(images_BCHW * 127.5, padding, mode="replicate")
-    to_ycc = torch.tensor(_TO_YCC)
-    ycc = torch.einsum("ij,bjhw->bihw", to_ycc, levels)
-    luma = _quantised(ycc[:, :1], quantisation(quality_B, _LUMINANCE), 0.5)
-    chroma = F.avg_pool2d(ycc[:, 1:], 2)
-    chroma = _quantised(chroma, quantisation(quality_B, _CHROMINANCE), 0.0)
-    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)
-    back = torch.linalg.inv(to_ycc)
-    rgb = torch.einsum("ij,bjhw->bihw", back, torch.cat([luma, chroma], dim=1))
-    return (rgb[..., :height, :width] / 127.5).clamp(-1, 1)
-
-
-def _quantised(planes_BCHW: Tensor, steps_B64: Tensor, offset: float) -> Tensor:
-    """Blocks transformed, rounded to multiples of their steps, and back. `offset` leads from values
-    about 0 to JPEG's, which lie about 128."""
-    count, channels, height, width = planes_BCHW.shape
-    blocks = (planes_BCHW - offset).unflatten(3, (-1, _BLOCK)).unflatten(2, (-1, _BLOCK))
-    flat = blocks.permute(0, 1, 2, 4, 3, 5).reshape(count, -1, _BLOCK**2)
-    steps_B164 = steps_B64.unsqueeze(1)
-    transform = _cosines()
-    kept = torch.round(flat @ transform.T / steps_B164) * steps_B164
-    grid = (channels, height // _BLOCK, width // _BLOCK, _BLOCK, _BLOCK)
-    found = (kept @ transform).view(count, *grid).permute(0, 1, 2, 4, 3, 5)
-    return found.reshape(planes_BCHW.shape) + offset
-
-
 def compressed(
     images_BCHW: Tensor, generator: Generator, quality: tuple[float, float] = _QUALITY
 ) -> Tensor:
-    """The images through JPEG at random qualities, the blocks' grid moved by a random offset."""
-    down, right = torch.randint(2 * _BLOCK, (2,), generator=generator).tolist()
-    quality_B = uniform(len(images_BCHW), *quality, generator)
-    moved = F.pad(images_BCHW, (right, 0, down, 0), mode="replicate")
-    return jpeg(moved, quality_B)[..., down:, right:]
+    """The images through the library's JPEG (libjpeg, halved chroma) at random qualities, the
+    blocks' grid moved by a random offset."""
+    down, right = torch.randint(_JPEG_BLOCK, (2,), generator=generator).tolist()
+    quality_B = uniform(len(images_BCHW), *quality, generator).round().int().tolist()
+    moved = to_uint8(F.pad(images_BCHW, (right, 0, down, 0), mode="replicate"))
+    found = []
+    for image, one_quality in zip(moved, quality_B, strict=True):
+        decoded = decode_image(encode_image(image, ".jpg", one_quality))
+        assert decoded is not None
+        found.append(decoded)
+    return to_tensor(np.stack(found))[..., down:, right:].contiguous()
 
 
 # -- shadow ---------------------------------------------------------------------------------------
@@ -191,4 +134,5 @@ def shadowed(
     along = y_1S1 * angle.cos() - x_11S * angle.sin()
     within = torch.sigmoid((across + bend * along**2 - offset) * (2 / soft))
     light = (1 - (1 - left) * within).unsqueeze(1)
-    return (images_BCHW + 1) * light - 1
+    # (x + 1) * light - 1, in one pass.
+    return torch.addcmul(light - 1, images_BCHW, light)
