@@ -17,7 +17,9 @@ def read(colour_CHW: np.ndarray, mesh: np.ndarray | None = None) -> FaceTraits:
     planes[0, :3] = colour_CHW
     planes[0, 3, 12:52, 16:48] = 255
     plain = np.pad(reference_points(SIDE_PX), ((0, 0), (0, 1))).astype(np.float32)
-    return read_traits(torch.from_numpy(planes), (plain if mesh is None else mesh)[None], [0.3])
+    return read_traits(
+        torch.from_numpy(planes), (plain if mesh is None else mesh)[None], np.array([0.3])
+    )
 
 
 def test_light_and_colour_are_of_the_hull_alone() -> None:
