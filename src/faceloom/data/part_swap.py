@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -32,18 +32,29 @@ _LOOK_ALIKES = 5
 
 # fmt: off
 _NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 129, 358, 48, 278)
-_PATCHES: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = (
-    # Part, points that it must cover, points that place it (speech and lids hardly move them).
-    ("mouth", LIPS + INNER_MOUTH, (61, 291, 0, 2, 98, 327)),
-    ("nose", _NOSE, (168, 4, 2, 98, 327, 129, 358)),
-    ("eyes", (*RIGHT_EYE, 247, 30, 29, 27, 28, 56, 24, 23, 22), (33, 133)),
-    ("eyes", (*LEFT_EYE, 467, 260, 259, 257, 258, 286, 254, 253, 252), (263, 362)),
-)
+_RIGHT_SOCKET = (*RIGHT_EYE, 247, 30, 29, 27, 28, 56, 24, 23, 22)
+_LEFT_SOCKET = (*LEFT_EYE, 467, 260, 259, 257, 258, 286, 254, 253, 252)
 # fmt: on
+
+
+class _Patch(NamedTuple):
+    part: str
+    covered: tuple[int, ...]
+    """Mesh points that a paste must cover."""
+    anchors: tuple[int, ...]
+    """Mesh points that place it: speech and lids hardly move them."""
+    window: float
+    """Side of the square in which it is solved, over the crop's."""
+
+
+_PATCHES = (
+    _Patch("mouth", LIPS + INNER_MOUTH, (61, 291, 0, 2, 98, 327), 0.5),
+    _Patch("nose", _NOSE, (168, 4, 2, 98, 327, 129, 358), 0.45),
+    _Patch("eyes", _RIGHT_SOCKET, (33, 133), 0.34),
+    _Patch("eyes", _LEFT_SOCKET, (263, 362), 0.34),
+)
 _GROWTH = 1.25
 """The pasted ellipse over the part's half-width and half-height."""
-_WINDOW = 0.62
-"""The window in which a paste is solved, over the crop's side."""
 _POSE_WEIGHT = 3.0
 _EYES_WEIGHT = 0.3
 """Of the eyes' opening among mesh places: lids hardly move in the mesh (docs/decisions/0011)."""
@@ -77,8 +88,8 @@ def part_points(
     moves = (places - places.median(dim=0).values).flatten(1)
     opening = torch.from_numpy(np.asarray(eyes_N, np.float32)).unsqueeze(1)
     return PartPoints(
-        tuple(places[:, list(points)] for _, points, _ in _PATCHES),
-        tuple(places[:, list(points)] for _, _, points in _PATCHES),
+        tuple(places[:, list(patch.covered)] for patch in _PATCHES),
+        tuple(places[:, list(patch.anchors)] for patch in _PATCHES),
         torch.stack([*turn, tilt], dim=1),
         torch.cat([moves / 468**0.5, _EYES_WEIGHT * opening], dim=1),
     )
@@ -97,9 +108,9 @@ def look_alikes(own: PartPoints, donors: PartPoints, source: PartSource) -> Tens
 
     theirs = features(donors)
     count = min(_LOOK_ALIKES * (5 if source == "own" else 1), len(theirs) - (source == "own"))
-    rows = []
-    for start in range(0, len(own.pose), 512):
-        mine = features(own)[start : start + 512]
+    ours, rows = features(own), []
+    for start in range(0, len(ours), 512):
+        mine = ours[start : start + 512]
         distance = torch.cdist(mine, theirs)
         if source == "own":
             at = torch.arange(len(mine))
@@ -120,17 +131,17 @@ def swapped_parts(
     """The faces, each with one random part of its donor's."""
     out = own_BCHW.clone()
     which_B = torch.randint(len(PARTS), (len(rows_B),), generator=generator)
-    for patch, (part, _, _) in enumerate(_PATCHES):
-        here = (which_B == PARTS.index(part)).nonzero()[:, 0]
+    for at, patch in enumerate(_PATCHES):
+        here = (which_B == PARTS.index(patch.part)).nonzero()[:, 0]
         if not len(here):
             continue
         mine, theirs = rows_B[here], donor_rows_B[here]
-        outline = own.covered[patch][mine]
-        gain, shift = _fitted(own.anchors[patch][mine], donors.anchors[patch][theirs])
+        outline = own.covered[at][mine]
+        gain, shift = _fitted(own.anchors[at][mine], donors.anchors[at][theirs])
         # The donor's outline, where it comes to lie on the own face.
-        brought = (torch.view_as_complex(donors.covered[patch][theirs]) - shift) / gain
+        brought = (torch.view_as_complex(donors.covered[at][theirs]) - shift) / gain
         points = torch.cat([outline, torch.view_as_real(brought)], dim=1)
-        out[here] = _pasted(out[here], donor_BCHW[here], points, gain, shift)
+        out[here] = _pasted(out[here], donor_BCHW[here], points, gain, shift, patch.window)
     return out
 
 
@@ -146,11 +157,17 @@ def _fitted(own_BK2: Tensor, donor_BK2: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _pasted(
-    own_BCHW: Tensor, donor_BCHW: Tensor, points_BK2: Tensor, gain: Tensor, shift: Tensor
+    own_BCHW: Tensor,
+    donor_BCHW: Tensor,
+    points_BK2: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    share: float,
 ) -> Tensor:
-    """The donor's gradients within an ellipse about the points, the own colours around it."""
+    """The donor's gradients within an ellipse about the points, the own colours around it; in
+    place. `share` is the window's side over the crop's."""
     side = own_BCHW.shape[-1]
-    window = min(side, round(_WINDOW * side))
+    window = round(share * side)
     low, high = points_BK2.amin(dim=1), points_BK2.amax(dim=1)
     centre, reach = (low + high) / 2, (high - low) / 2 * _GROWTH
     corner = ((centre + 1) / 2 * side - window / 2).round().long().clamp(0, side - window)
@@ -169,9 +186,8 @@ def _pasted(
     down = (y_BW1 - centre[:, 1:, None]) / reach[:, 1:, None].clamp_max(most)
     mask = ((1 - (across**4 + down**4) ** 0.25) / 0.15).clamp(0, 1).unsqueeze(1)
     mended = (mine + _potential(theirs - mine, mask)).clamp(0, 255)
-    out = own_BCHW.clone()
-    out[batch, :, rows_BW.unsqueeze(2), columns_BW.unsqueeze(1)] = mended.permute(0, 2, 3, 1)
-    return out
+    own_BCHW[batch, :, rows_BW.unsqueeze(2), columns_BW.unsqueeze(1)] = mended.permute(0, 2, 3, 1)
+    return own_BCHW
 
 
 @cache
