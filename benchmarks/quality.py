@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faceloom.convert import ConvertOptions
+from faceloom.data.balance import PairBalance
 from faceloom.evaluate.clip_faces import read_clip_faces
 from faceloom.evaluate.judge import DlibJudge
 from faceloom.evaluate.swap import SwapScores, judge_pictures, score_swap
@@ -76,8 +77,10 @@ def split(name: str, work: Path) -> tuple[Path, list[Path]]:
     return folder, held_out
 
 
-def report_training(status: TrainStatus) -> None:
-    if status.notice is not None:
+def report_training(status: TrainStatus | PairBalance) -> None:
+    if isinstance(status, PairBalance):
+        print(*status.lines(), sep="\n", flush=True)
+    elif status.notice is not None:
         print(f"  {status.notice}", flush=True)
     elif status.step % 20 == 0:
         identity = f"{status.identity:.2f}" if status.identity is not None else "-"

@@ -88,18 +88,49 @@ def test_the_steps_stand_alone_and_share_folders(
 ) -> None:
     faces, trained = tmp_path / "faces", tmp_path / "run"
     assert run("extract", small_job.footage, "-o", faces, "--consent", "Ann, tests")[0] == 0
-    code, out, _ = run(
+    code, out, err = run(
         "train", faces, small_job.faces_b, "-o", trained, "--steps", 2, "--size", 64,
         "--set", "per_side=2",
     )  # fmt: skip
     assert code == 0
     assert "2 steps" in out
+    assert "side a: 30 faces of 1 clip" in err
+    assert json.loads((trained / "balance.json").read_text())["b"]["faces"] == 30
     assert run("preview", trained)[1].strip().endswith("preview.png")
     code, out, _ = run("convert", small_job.footage, "--run", trained, "-o", tmp_path / "r.mp4")
     assert code == 0
     assert "30 of 30 frames swapped" in out
-    code, out, _ = run("train", faces, small_job.faces_b, "-o", trained, "--steps", 4, "--size", 64)
+    code, out, err = run(
+        "train", faces, small_job.faces_b, "-o", trained, "--steps", 4, "--size", 64
+    )
     assert "4 steps" in out, "a longer budget goes on with the run"
+    assert "side a" not in err, "the material is described once"
+
+
+def test_a_run_with_landmarks_converts_without_them_and_with(
+    run: Run, small_job: SmallJob, tmp_path: Path
+) -> None:
+    trained = tmp_path / "run"
+    assert run(
+        "train", small_job.faces_a, small_job.faces_b, "-o", trained, "--preset", "landmarks",
+        "--steps", 2, "--size", 64, "--set", "per_side=2", "--set", "sampling=clusters",
+        "--set", "model.landmarks.kind=heat",
+    )[0] == 0  # fmt: skip
+    found = []
+    for given in ([], ["--landmarks"]):
+        output = tmp_path / f"out{len(given)}.mp4"
+        code, out, err = run("convert", small_job.footage, "--run", trained, "-o", output, *given)
+        assert code == 0, err
+        assert "30 of 30 frames swapped" in out
+        found.append(next(iter(read_frames(output))).rgb)
+    assert not np.array_equal(found[0], found[1])
+    code, _, err = run(
+        "convert", small_job.footage, "--run", small_job.run, "-o", tmp_path / "no.mp4",
+        "--landmarks",
+    )  # fmt: skip
+    assert code == 2
+    assert "was trained without landmarks" in err
+    assert not (tmp_path / "no.mp4").exists()
 
 
 def test_consent_is_asked_for_at_a_terminal(

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from faceloom import __version__
 from faceloom.bench import PAIRS
+from faceloom.data.balance import PairBalance
 from faceloom.demo import DEMO_PAIR
 from faceloom.extract import ExtractOptions, extract
 from faceloom.files import written_beside

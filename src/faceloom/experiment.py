@@ -15,6 +15,8 @@ import torch
 
 from faceloom.convert import ConvertOptions, ConvertReport, ConvertStatus, convert
 from faceloom.convert.clip import PERSON_COSINE, Work
+from faceloom.data.balance import PairBalance
+from faceloom.errors import UserError
 from faceloom.extract import ExtractOptions, ExtractReport, ExtractStatus, extract
 from faceloom.faces.align import align
 from faceloom.faces.identity import embed, load_identity
@@ -27,7 +29,8 @@ from faceloom.train.fit import TrainReport, fit_pair
 from faceloom.train.run import LoadedSwapper, Run, load_swapper
 from faceloom.train.status import TrainStatus
 
-Report = Callable[[str, ExtractStatus | TrainStatus | ConvertStatus], None]
+Status = ExtractStatus | PairBalance | TrainStatus | ConvertStatus
+Report = Callable[[str, Status], None]
 """Progress of a stage: its name and status."""
 
 
@@ -62,7 +65,7 @@ def swap(
     """Put the face seen in `face` into `footage`. Raises UserError as its stages do."""
     work = options.work or output.with_name(f"{output.stem}.faceloom")
 
-    def tell(stage: str) -> Callable[[ExtractStatus | TrainStatus | ConvertStatus], None]:
+    def tell(stage: str) -> Callable[[Status], None]:
         return lambda status: report(stage, status) if report is not None else None
 
     faces_a = extract(
@@ -87,6 +90,11 @@ def convert_with_run(
 ) -> ConvertReport:
     """Convert footage with a trained run. Raises UserError as `convert` and `load_swapper` do."""
     loaded = load_swapper(run)
+    if options.landmarks and loaded.swapper.landmarks is None:
+        raise UserError(
+            f"{run}: was trained without landmarks; leave --landmarks out, or train with"
+            " --preset landmarks"
+        )
     return convert(footage, work_of(loaded, options), output, options, report)
 
 

@@ -124,13 +124,19 @@ def sharpness(image: RGB) -> float:
 def read_image(path: Path) -> RGB:
     """Read an image file, turned as its EXIF data says. Raises UserError if it is not one."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if bgr is None:
+    image = decode_image(data)
+    if image is None:
         raise UserError(f"{path}: is not a readable image; replace or remove it")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    return image
+
+
+def decode_image(data: bytes) -> RGB | None:
+    """The image in the bytes of a file, turned as its EXIF data says; None if there is none."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def encode_image(image: RGB, suffix: str, quality: int = 95) -> bytes:

@@ -20,6 +20,7 @@ from faceloom.models import (
     OriginConfig,
     build_learner,
 )
+from faceloom.models.landmarked import Landmarks
 from faceloom.models.masked_gan import Schedule
 from faceloom.nets.blocks import seeded_init
 from faceloom.nets.generators import GeneratorShape
@@ -39,6 +40,9 @@ CONFIGS: dict[str, ModelConfig] = {
     ),
     "trunk": MaskedGanConfig(
         TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), decoders=1
+    ),
+    "landmarks": MaskedGanConfig(
+        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), landmarks=Landmarks()
     ),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),
@@ -71,14 +75,16 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
     hull = torch.sigmoid(20 * (0.7 - (x**2 + y**2).sqrt())).expand(per_side, 1, -1, -1)
     eyes = (((x.abs() - 0.3) ** 2 + (y + 0.2) ** 2) < 0.02).float().expand(per_side, 1, -1, -1)
     mouth = ((x**2 / 4 + (y - 0.35) ** 2) < 0.02).float().expand(per_side, 1, -1, -1)
+    drawn = (eyes + mouth).clamp(max=1)
     sides = []
     for tint in (0.4, -0.4):
         coarse = torch.rand(per_side, 3, 6, 6, generator=generator) * 0.8 - 0.4
         coarse[:, 0] += tint
         target = F.interpolate(coarse, size=(SIZE_PX, SIZE_PX), mode="bilinear")
         target = (target * hull + 0.3 * (eyes - mouth)).clamp(-1, 1)
-        warped = target.roll(int(torch.randint(-3, 4, (), generator=generator)), dims=3)
-        sides.append(SideBatch(warped, target, hull, eyes, mouth))
+        moved = int(torch.randint(-3, 4, (), generator=generator))
+        warped, seen = target.roll(moved, dims=3), drawn.roll(moved, dims=3)
+        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn))
     return Batch(step, *sides)
 
 

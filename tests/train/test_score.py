@@ -22,7 +22,7 @@ SIZE_PX = 96
 class Untouched:
     """Paints what it is given."""
 
-    size_px, coverage = SIZE_PX, 1.0
+    size_px, coverage, landmarks = SIZE_PX, 1.0, None
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return x_BCHW

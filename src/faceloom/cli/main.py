@@ -53,8 +53,8 @@ StepsOption = Annotated[int | None, typer.Option(help="Train for so many steps i
 PresetOption = Annotated[
     str,
     typer.Option(
-        help="fast (for CPUs), quality, v1, v2, v2_2, vae, alpha, any_to_one, xgan, cycle or"
-        " cycle_mask."
+        help="fast (for CPUs), quality, landmarks, v1, v2, v2_2, vae, alpha, any_to_one, xgan,"
+        " cycle or cycle_mask."
     ),
 ]
 SizeOption = Annotated[
@@ -229,11 +229,16 @@ def convert(
     crf: CrfOption = 18,
     codec_option: CodecOptions = None,
     anyone: AnyoneOption = False,
+    landmarks: Annotated[
+        bool,
+        typer.Option("--landmarks", help="Give a run of the preset landmarks the footage's mesh."),
+    ] = False,
 ) -> None:
     """Swap the face in footage with a trained run."""
     from faceloom.experiment import convert_with_run
 
     options = _convert_options(to, colour, kind, detector, codec, crf, codec_option, anyone)
+    options = replace(options, landmarks=landmarks)
     with progress_lines() as show:
         report = convert_with_run(
             footage, run, output, options, lambda status: show("convert", status)

@@ -29,6 +29,10 @@ def progress_lines() -> Iterator[Callable[[str, Any], None]]:
         plain = _PlainProgress()
 
         def show(stage: str, status: Any) -> None:
+            if hasattr(status, "lines"):  # What is told once: it stays, above the bars.
+                for line in status.lines():
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
+                return
             if getattr(status, "notice", None):
                 console.print(f"{stage}: {status.notice}", markup=False, highlight=False)
                 return

@@ -20,6 +20,7 @@ from faceloom.colour import ColourMatcher, Transfer
 from faceloom.convert.face import Painted, Placed, heat, place
 from faceloom.errors import UserError
 from faceloom.faces.align import align
+from faceloom.faces.drawing import draw_landmarks
 from faceloom.faces.face import Aligned
 from faceloom.faces.find import MeshLandmarker, make_detector
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
@@ -56,6 +57,9 @@ class ConvertOptions:
     detector: str = "full-range"
     anyone: bool = False
     """Swap the largest face, whoever it is, and not only the run's person."""
+    landmarks: bool = False
+    """Give a model that was trained with landmarks those of the footage; without, it finds its
+    own."""
     codec: str = "h264"
     crf: int = 18
     codec_options: dict[str, str] = field(default_factory=dict)
@@ -281,7 +285,7 @@ def _paint(
     jobs: list[_Job], work: Work, options: ConvertOptions, colour: ColourMatcher
 ) -> Iterator[tuple[Frame, Frame, Placed | None]]:
     with_face = [job.aligned for job in jobs if job.aligned is not None]
-    painted = iter(paint(work.swapper, with_face, options.to))
+    painted = iter(paint(work.swapper, with_face, options.to, options.landmarks))
     for job in jobs:
         placed = None
         if job.aligned is not None:
@@ -293,11 +297,17 @@ def _paint(
 
 
 @torch.inference_mode()
-def paint(swapper: Swapper, faces: list[Aligned], to: Side) -> list[Painted]:
-    """Run the model on aligned faces."""
+def paint(
+    swapper: Swapper, faces: list[Aligned], to: Side, landmarks: bool = False
+) -> list[Painted]:
+    """Run the model on aligned faces, with their landmarks drawn if it takes them."""
     if not faces:
         return []
     crops_BCHW = to_tensor(np.stack([face.crop_HWC for face in faces]))
+    kind = swapper.landmarks
+    if landmarks and kind is not None:
+        drawn = [draw_landmarks(face.mesh_4683, kind, swapper.size_px) for face in faces]
+        crops_BCHW = torch.cat([crops_BCHW, torch.from_numpy(np.stack(drawn)).unsqueeze(1)], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
         patch = swapper.swap(crops_BCHW, to)
     alpha = patch.alpha_B1HW.float().numpy()[:, 0]

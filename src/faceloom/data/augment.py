@@ -1,17 +1,24 @@
 """Augmentation of batches, on tensors, drawn from a given generator: the same seed, the same batch.
 
-Convention: sampling grids are (B, H, W, 2) in [-1, 1] (x, y) over the stored crop, pixel centres as
-in `grid_sample(align_corners=False)`. Colours are changed by one affine map a face, 3x3 and shift.
+This module bends and colours; `degrade` does what cameras and codecs do, `part_swap` exchanges face
+parts. Convention: sampling grids are (B, H, W, 2) in [-1, 1] (x, y) over the stored crop, pixel
+centres as in `grid_sample(align_corners=False)`. Colours are changed by one affine map a face, 3x3
+and shift.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from faceloom.data.part_swap import PartSource
+
+WarpKind = Literal["smooth", "coarse"]
 
 # Rec. 709 primaries, D65: linear RGB to CIE XYZ (IEC 61966-2-1).
 RGB_TO_XYZ = (
@@ -33,16 +40,37 @@ class AugmentConfig:
     """Probability."""
     warp: float = 0.016
     """Standard deviation of the 5x5 warp grid's points, share of the crop's side."""
+    warp_kind: WarpKind = "smooth"
+    """`smooth` is cubic between the grid's points; `coarse` is the origin's: linear, its strength
+    drawn from a range, the target moved along by the similarity nearest to the warp."""
+    warp_coverage: float = 0.0
+    """The coarse warp's grid covers 1 plus or minus at most this of the frame, input and target."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""
     shape_match: float = 0.0
     """Probability that the input is bent (a random part of the way) into the other side's mean
     shape."""
     brightness: float = 0.06
+    channel_shift: float = 0.0
+    """Largest offset of each channel, in [-1, 1] units (input and target)."""
+    shadow: float = 0.0
+    """Probability of a cast shadow across the face (input and target)."""
+    motion_blur: float = 0.0
+    """Probability of blur by motion (input and target, as in the origin)."""
+    part_swap: float = 0.0
+    """Probability that the mouth, the nose or the eyes are a look-alike's."""
+    part_swap_from: PartSource = "other"
+    """`other`: of the other side, with the same expression, on the input alone, so that a decoder
+    meets such parts and paints its own; `own`: of the same person, input and target, so that
+    openings of eyes and mouth meet in new combinations."""
     noise: float = 0.015
     """Standard deviation of the noise on the input, in [-1, 1] units."""
     blur: float = 0.15
     """Probability that the input is softened by halving and enlarging."""
+    downsample: float = 0.0
+    """Probability that the input is reduced to 0.3 to 0.75 of its size and enlarged."""
+    jpeg: float = 0.0
+    """Probability that the input goes through JPEG, quality 25 to 85."""
 
 
 def _uniform(count: int, spread: float, generator: Generator) -> Tensor:
@@ -56,10 +84,10 @@ def _pixel_places(size_px: int) -> Tensor:
 
 
 @cache
-def _field_rows(size_px: int, points: int) -> Tensor:
-    """(size, points): cubic interpolation of a row of points to a row of pixels."""
+def _field_rows(size_px: int, points: int, mode: str = "bicubic") -> Tensor:
+    """(size, points): interpolation of a row of points to a row of pixels."""
     unit = torch.eye(points).view(1, points, points, 1)
-    rows = F.interpolate(unit, size=(size_px, 1), mode="bicubic", align_corners=True)
+    rows = F.interpolate(unit, size=(size_px, 1), mode=mode, align_corners=True)
     return rows[0, :, :, 0].T.contiguous()
 
 
@@ -81,13 +109,48 @@ def similarity_grid(
     return across_BP2.unsqueeze(1) + down_BP2.unsqueeze(2)
 
 
-def warp_grid(grid: Tensor, coverage: float, spread: float, generator: Generator) -> Tensor:
-    """Bend grids by a smooth random field: 5x5 points, normal, cubic in between (the origin's
+def warp_grid(grid: Tensor, coverage: float, spread: float, points_B255: Tensor) -> Tensor:
+    """Bend grids by a smooth random field: 5x5 normal points, cubic in between (the origin's
     warp, smoother)."""
-    points = torch.randn(grid.shape[0], 2, 5, 5, generator=generator) * (2 * spread / coverage)
+    points = points_B255 * (2 * spread / coverage)
     rows = _field_rows(grid.shape[1], 5)
     field = rows @ points @ rows.T
     return grid + field.permute(0, 2, 3, 1)
+
+
+_COARSE_SPREAD = 0.11
+"""The origin's deviations are 5 to 6.2 px: 5.6 give or take this share."""
+
+
+def coarse_warp(
+    grid: Tensor, coverage: float, config: AugmentConfig, points_B255: Tensor, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """The target's and the input's grids, as the origin warps: 5x5 normal points, linear in
+    between; the target follows the similarity that lies nearest to the warp (Umeyama 1991)."""
+    count, side = len(grid), grid.shape[1]
+    middle = grid[:, side // 2 - 1 : side // 2 + 1, side // 2 - 1 : side // 2 + 1].mean(dim=(1, 2))
+    middle = middle.view(-1, 1, 1, 2)
+    covered = 1 + _uniform(count, config.warp_coverage, generator)
+    grid = middle + (grid - middle) * covered.view(-1, 1, 1, 1)
+    spread = config.warp * (1 + _uniform(count, _COARSE_SPREAD, generator)) * (2 / coverage)
+    moves = points_B255 * spread.view(-1, 1, 1, 1)
+    rows = _field_rows(side, 5, "bilinear")
+    field = (rows @ moves @ rows.T).permute(0, 2, 3, 1)
+    # The grid at the 5x5 points, and the similarity from them to where they are moved.
+    at = torch.linspace(0, side - 1, 5)
+    low, share = at.long().clamp_max(side - 2), (at - at.long().clamp_max(side - 2)).view(1, -1, 1)
+    edge_down = torch.lerp(grid[:, low, 0], grid[:, low + 1, 0], share)
+    edge_across = torch.lerp(grid[:, 0, low], grid[:, 0, low + 1], share)
+    points = edge_down.unsqueeze(2) + edge_across.unsqueeze(1) - grid[:, :1, :1]
+    places = torch.view_as_complex(points.flatten(1, 2).contiguous())
+    steps = torch.view_as_complex(moves.permute(0, 2, 3, 1).flatten(1, 2).contiguous())
+    centre, drift = places.mean(dim=1, keepdim=True), steps.mean(dim=1, keepdim=True)
+    around = places - centre
+    turn = (around.conj() * (steps - drift)).sum(1, keepdim=True)
+    turn = turn / (around.abs() ** 2).sum(1, keepdim=True)
+    along = torch.view_as_complex(grid.contiguous()) - centre.unsqueeze(2)
+    target = grid + torch.view_as_real(turn.unsqueeze(2) * along + drift.unsqueeze(2))
+    return target, grid + field
 
 
 def sample(stored_BCHW: Tensor, grid: Tensor) -> Tensor:

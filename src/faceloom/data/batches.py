@@ -6,7 +6,7 @@ seen. Faces are kept in memory as bytes, a little finer than the training frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,22 +14,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from faceloom.data import augment
+from faceloom.data import augment, degrade
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
+from faceloom.data.part_swap import look_alikes, part_points, swapped_parts
+from faceloom.data.sampling import Sampling, sampling_shares
 from faceloom.data.shape_match import mean_shape, shape_field
+from faceloom.data.traits import FaceTraits, read_traits
+from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
-from faceloom.faces.expression import mouth_opening
+from faceloom.faces.drawing import LandmarkKind, draw_landmarks
 from faceloom.faces.eyes import EyeReader
 from faceloom.faces.mask import PARTS, mesh_mask
 from faceloom.image import resize
 
 OVERSAMPLING = 1.15
 """Stored pixels for each training pixel: resampling twice would blur otherwise."""
-_OPENING_BINS = 8
 _BEYOND = 1.3
 """How far a shape is matched at most, over the way to the other's mean."""
 PLANES = 3 + len(PARTS) - 1
-"""Colour, hull, eyes, mouth (the inner mouth lies within the mouth)."""
+"""Colour, hull, eyes, mouth (the inner mouth lies within the mouth); then drawn landmarks, where a
+model takes them."""
+# Each augmentation that may be switched on draws from a stream of its own, so that a batch is the
+# same but for it. Stream 1 is the models'.
+_STREAMS = {name: 2 + 2 * at for at, name in enumerate(
+    ("parts", "channels", "shadow", "motion", "warp", "downsample", "jpeg")
+)}  # fmt: skip
 
 
 def step_generator(seed: int, step: int, stream: int = 0) -> Generator:
@@ -50,9 +59,14 @@ class SideBatch:
     hull_B1HW: Tensor
     eyes_B1HW: Tensor
     mouth_B1HW: Tensor
+    drawn_B1HW: Tensor | None = None
+    """Landmarks as drawn on the input, in [0, 1]; None where the model takes none."""
+    drawn_target_B1HW: Tensor | None = None
+    """The same on the target."""
 
     def to(self, device: torch.device) -> SideBatch:
-        return SideBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        tensors = (getattr(self, field.name) for field in fields(self))
+        return SideBatch(*(None if t is None else t.to(device) for t in tensors))  # type: ignore[arg-type]
 
     def part(self, faces: slice) -> SideBatch:
         """Some of the faces."""
@@ -79,15 +93,26 @@ class Batch:
         return Batch(self.step, self.a.part(faces), self.b.part(faces))
 
 
+@dataclass(frozen=True)
+class FaceTable:
+    """What a bank knows of each face beside its pixels."""
+
+    meshes_N4683: NDArray[np.float32]
+    """In pixels of crops of `crop_px`."""
+    crop_px: int
+    traits: FaceTraits
+    sources: tuple[str, ...]
+    """Each face's clip."""
+
+
 class FaceBank:
     """One side's faces as bytes (N, planes, P, P) with their colour statistics."""
 
-    def __init__(
-        self, planes: Tensor, coverage: float, shares_N: Tensor, shape_M2: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, planes: Tensor, coverage: float, shares_N: Tensor, table: FaceTable) -> None:
         self.planes = planes
         self.coverage = coverage
-        self.shape_M2 = shape_M2
+        self.table = table
+        self.shape_M2 = mean_shape(table.meshes_N4683, table.crop_px)
         """The person's mean shape (`shape_match`)."""
         self.shares_N = shares_N
         """How often each face is drawn, as a probability."""
@@ -101,9 +126,10 @@ class FaceBank:
         meshes_N4683: NDArray[np.float32],
         size_px: int,
         coverage: float,
+        drawn: LandmarkKind | None = None,
     ) -> FaceBank:
         """From stored crops of this coverage and their meshes, for training at `size_px`."""
-        return cls.from_chunks([(crops_NHWC, meshes_N4683)], size_px, coverage)
+        return cls.from_chunks([(crops_NHWC, meshes_N4683)], size_px, coverage, drawn=drawn)
 
     @classmethod
     def from_chunks(
@@ -111,20 +137,28 @@ class FaceBank:
         chunks: Iterable[tuple[NDArray[np.uint8], NDArray[np.float32]]],
         size_px: int,
         coverage: float,
+        sampling: Sampling = "openings",
+        sources: Sequence[str] | None = None,
+        drawn: LandmarkKind | None = None,
     ) -> FaceBank:
-        """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory."""
-        planes, mouths, eyes, reader = [], [], [], EyeReader()
+        """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory.
+
+        `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks.
+        """
+        planes, eyes, reader = [], [], EyeReader()
         meshes, crop_px = [], 1
         for some_crops, some_meshes in chunks:
-            mouths.append(mouth_opening(some_meshes))
             meshes.append(some_meshes)
             crop_px = some_crops.shape[2]
             for crop, mesh in zip(some_crops, some_meshes, strict=True):
-                planes.append(_planes(crop, mesh, size_px, coverage))
+                planes.append(_planes(crop, mesh, size_px, coverage, drawn))
                 eyes.append(reader(crop, mesh))
-        shares = balanced_shares(np.array(eyes), np.concatenate(mouths))
-        shape = mean_shape(np.concatenate(meshes), crop_px)
-        return cls(torch.from_numpy(np.stack(planes)), coverage, torch.from_numpy(shares), shape)
+        stored, all_meshes = torch.from_numpy(np.stack(planes)), np.concatenate(meshes)
+        traits = read_traits(stored, all_meshes, np.array(eyes))
+        names = tuple(sources) if sources is not None else ("",) * len(stored)
+        shares = sampling_shares(sampling, traits, names)
+        table = FaceTable(all_meshes, crop_px, traits, names)
+        return cls(stored, coverage, torch.from_numpy(shares), table)
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -137,36 +171,25 @@ class FaceBank:
         return torch.cat([p[0] for p in pieces]), torch.cat([p[1] for p in pieces])
 
 
-def balanced_shares(*openings_N: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Draw rare openings of eyes and mouth more often: (N,), sums to 1.
-
-    Blinks and open mouths are a few frames in a hundred; drawn evenly, a decoder learns them last.
-    Each face's share goes with one over the square root of how common its openings are, at most
-    four times the mean.
-    """
-    weight = np.ones(len(openings_N[0]))
-    for opening in openings_N:
-        low, high = np.percentile(opening, [1, 99])
-        place = np.clip((opening - low) / max(1e-6, high - low), 0, 0.999)
-        bins = (place * _OPENING_BINS).astype(int)
-        weight /= np.sqrt(np.bincount(bins, minlength=_OPENING_BINS)[bins])
-    weight = np.minimum(weight / weight.mean(), 4.0)
-    return (weight / weight.sum()).astype(np.float32)
-
-
 def _planes(
-    crop_HWC: NDArray[np.uint8], mesh_4683: NDArray[np.float32], size_px: int, coverage: float
+    crop_HWC: NDArray[np.uint8],
+    mesh_4683: NDArray[np.float32],
+    size_px: int,
+    coverage: float,
+    drawn: LandmarkKind | None,
 ) -> NDArray[np.uint8]:
     """Colour and mask planes (planes, P, P) of one stored crop."""
     stored_px = round(size_px * coverage * OVERSAMPLING)
     side = (stored_px, stored_px)
     shrinking = stored_px < crop_HWC.shape[1]
-    planes = np.empty((PLANES, *side), np.uint8)
+    planes = np.empty((PLANES + (drawn is not None), *side), np.uint8)
     planes[:3] = resize(crop_HWC, side, "area" if shrinking else "cubic").transpose(2, 0, 1)
     shrink = recrop_transform(crop_HWC.shape[1], coverage, stored_px, coverage)
     mesh = transform_mesh(mesh_4683, shrink)
     for plane, part in enumerate(PARTS[:3], start=3):
         planes[plane] = np.round(255 * mesh_mask(mesh, part, side))
+    if drawn is not None:
+        planes[PLANES] = np.round(255 * draw_landmarks(mesh, drawn, stored_px, coverage))
     return planes
 
 
@@ -186,30 +209,117 @@ class PairBatches:
             shape_field(own.shape_M2, other.shape_M2, size_px, own.coverage)
             for own, other in ((a, b), (b, a))
         )
+        if config.part_swap > 0:
+            self._find_look_alikes()
 
     def batch(self, step: int) -> Batch:
         generator = step_generator(self.seed, step)
-        return Batch(step, self._side(0, generator), self._side(1, generator))
+        return Batch(step, self._side(0, step, generator), self._side(1, step, generator))
 
-    def _side(self, side: int, generator: Generator) -> SideBatch:
+    def _side(self, side: int, step: int, generator: Generator) -> SideBatch:
         bank, config, count = self.banks[side], self.config, self.per_side
         rows = torch.multinomial(bank.shares_N, count, replacement=True, generator=generator)
         stored = bank.planes[rows]
-        colour = augment.apply_colour(stored[:, :3], *self._colour_map(side, rows, generator))
+        colour_map = self._colour_map(side, step, rows, generator)
+        shown, true = self._coloured(side, step, rows, stored[:, :3], colour_map)
         grid = augment.similarity_grid(count, self.size_px, bank.coverage, config, generator)
-        target = augment.sample(colour, grid)
+        points = torch.randn(count, 2, 5, 5, generator=generator)
+        if config.warp_kind == "smooth":
+            bent = augment.warp_grid(grid, bank.coverage, config.warp, points)
+        else:
+            drawn = self._stream(side, step, "warp")
+            grid, bent = augment.coarse_warp(grid, bank.coverage, config, points, drawn)
+        target = augment.sample(true, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
-        bent = augment.warp_grid(grid, bank.coverage, config.warp, generator)
         chosen = torch.rand(count, generator=generator) < config.shape_match
         part = torch.rand(count, generator=generator) * _BEYOND * chosen
         bent = torch.addcmul(bent, part.view(-1, 1, 1, 1), self.to_other[side])
-        warped = augment.sample(colour, bent)
+        warped = augment.sample(shown, bent)
         chosen = torch.rand(count, generator=generator) < config.blur
         warped = augment.soften(warped, chosen)
+        warped = self._sometimes(warped, side, step, "downsample", config.downsample)
         warped.add_(augment.noise_like(warped, generator), alpha=config.noise)
-        return SideBatch(warped.clamp_(-1, 1), target, *masks.split(1, dim=1))
+        warped = self._sometimes(warped.clamp_(-1, 1), side, step, "jpeg", config.jpeg)
+        hull, eyes, mouth, *drawn_target = masks.split(1, dim=1)
+        if not drawn_target:
+            return SideBatch(warped, target, hull, eyes, mouth)
+        seen = augment.sample(stored[:, PLANES:].float(), bent) / 255
+        return SideBatch(warped, target, hull, eyes, mouth, seen, *drawn_target)
 
-    def _colour_map(self, side: int, rows: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def _stream(self, side: int, step: int, name: str) -> Generator:
+        return step_generator(self.seed, step, _STREAMS[name] + side)
+
+    def _sometimes(
+        self, images: Tensor, side: int, step: int, name: str, probability: float
+    ) -> Tensor:
+        """The images, changed in place where chance takes one through what this name stands for."""
+        if probability <= 0:
+            return images
+        generator = self._stream(side, step, name)
+        chosen = torch.rand(len(images), generator=generator) < probability
+        if not bool(chosen.any()):
+            return images
+        images[chosen] = _DEGRADATIONS[name](images[chosen], generator)
+        return images
+
+    def _coloured(
+        self,
+        side: int,
+        step: int,
+        rows: Tensor,
+        bytes_BCHW: Tensor,
+        colour_map: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """The stored faces in their new colours and light, for the input and for the target; one
+        tensor where they are the same."""
+        config = self.config
+        parts = self._with_parts(side, step, rows, bytes_BCHW) if config.part_swap > 0 else None
+        both = parts is not None and config.part_swap_from == "own"
+        pictures = [bytes_BCHW if parts is None or not both else parts]
+        if parts is not None and not both:
+            pictures.append(parts)
+        coloured = [augment.apply_colour(picture, *colour_map) for picture in pictures]
+        for name, probability in (("shadow", config.shadow), ("motion", config.motion_blur)):
+            coloured = [self._sometimes(c, side, step, name, probability) for c in coloured]
+        return coloured[-1], coloured[0]
+
+    def _with_parts(self, side: int, step: int, rows: Tensor, bytes_BCHW: Tensor) -> Tensor:
+        """Some of the faces with a look-alike's part, as floats in bytes' range."""
+        generator = self._stream(side, step, "parts")
+        faces = bytes_BCHW.float()
+        chosen = torch.rand(len(rows), generator=generator) < self.config.part_swap
+        at = chosen.nonzero()[:, 0]
+        near = self._near[side]
+        pick = torch.randint(near.shape[1], (len(at),), generator=generator)
+        donor_side = side if self.config.part_swap_from == "own" else 1 - side
+        donors = near[rows[at], pick]
+        faces[at] = swapped_parts(
+            faces[at], rows[at], self._points[side],
+            self.banks[donor_side].planes[donors, :3].float(), donors, self._points[donor_side],
+            generator,
+        )  # fmt: skip
+        return faces
+
+    def _find_look_alikes(self) -> None:
+        source = self.config.part_swap_from
+        if source == "own" and self.banks[0].planes.shape[1] > PLANES:
+            raise UserError(
+                "augment.part_swap_from=own: would contradict the landmarks that this model is"
+                " given; take other"
+            )
+        self._points = [
+            part_points(bank.table.meshes_N4683, bank.table.traits.eyes, bank.table.crop_px)
+            for bank in self.banks
+        ]
+        self._near = [
+            look_alikes(self._points[side], self._points[side if source == "own" else 1 - side],
+                        source)
+            for side in (0, 1)
+        ]  # fmt: skip
+
+    def _colour_map(
+        self, side: int, step: int, rows: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
         """A map towards a random face of either side, in RGB or XYZ, and a brightness change."""
         count = self.per_side
         pick = int(torch.randint(2, (), generator=generator))
@@ -228,4 +338,16 @@ class PairBatches:
         share = torch.rand(count, generator=generator) * 1.0 * matched
         matrix, shift = augment.matching_map(own, other, share, space)  # type: ignore[arg-type]
         light = torch.randn(count, 1, generator=generator) * self.config.brightness
-        return matrix, shift + light
+        shift = shift + light
+        if self.config.channel_shift > 0:
+            more = torch.rand(count, 3, generator=self._stream(side, step, "channels"))
+            shift = shift + (more * 2 - 1) * self.config.channel_shift
+        return matrix, shift
+
+
+_DEGRADATIONS = {
+    "shadow": degrade.shadowed,
+    "motion": degrade.motion_blurred,
+    "downsample": degrade.downsampled,
+    "jpeg": degrade.compressed,
+}

@@ -108,7 +108,7 @@ class MeshLandmarker:
         return self._look(rgb, first) if first.presence >= PRESENT else first
 
     def _look(self, rgb: RGB, face: Face) -> Face:
-        to_net = _roi_transform(face)
+        to_net = view_transform(face)
         view = warp(rgb, to_net, (_NET_PX, _NET_PX), edge="zero")
         points, presence = self._net(np.multiply(view, np.float32(1 / 255))[None])
         mesh = points.reshape(468, 3)
@@ -125,7 +125,7 @@ class MeshLandmarker:
         )
 
 
-def _roi_transform(face: Face) -> Similarity:
+def view_transform(face: Face) -> Similarity:
     """From the picture to the mesh net's view: eye line level, face in the middle."""
     if face.mesh_4683 is not None:
         outline = face.mesh_4683[:, :2]

@@ -12,15 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def open_interpreter(path: Path, delegates: bool = True) -> Any:
+    """LiteRT's interpreter of a file, on one thread. Without `delegates` (the fast kernels) its
+    operations and constants can be read."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kind = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    with _native_log_silenced():
+        net = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=kind)
+        net.allocate_tensors()
+    return net
+
+
 class LiteNet:
     """A TensorFlow Lite network on one thread; gives its outputs in the file's order."""
 
     def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with _native_log_silenced():
-            self._net: Any = Interpreter(model_path=str(path), num_threads=1)
-            self._net.allocate_tensors()
+        self._net = open_interpreter(path)
         self._input = self._net.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._net.get_output_details()]
 

@@ -1,7 +1,7 @@
 """What is trained and used: learners and swappers, chosen by their configuration.
 
 base.py         the contracts: Learner, Phase, Swapper
-masked_gan.py   the masked pair model (`fast`, `quality`)
+masked_gan.py   the masked pair model (`fast`, `quality`), with landmarked.py (`landmarks`)
 origin.py       faceswap-GAN v1, v2, v2.2
 alpha_gan.py    VAE, alphaGAN
 any_to_one.py   any person to one, XGAN
@@ -15,6 +15,7 @@ from typing import assert_never
 
 from torch import Tensor
 
+from faceloom.faces.drawing import LandmarkKind
 from faceloom.models.alpha_gan import AlphaGan, AlphaGanConfig
 from faceloom.models.any_to_one import AnyToOne, AnyToOneConfig
 from faceloom.models.base import Learner, SwapNet
@@ -34,6 +35,7 @@ __all__ = [
     "OriginConfig",
     "build_generator",
     "build_learner",
+    "landmark_kind",
 ]
 
 
@@ -55,6 +57,13 @@ def build_learner(config: ModelConfig, identities: Tensor | None = None) -> Lear
             return AnyToOne(config)
         case _:
             assert_never(config)
+
+
+def landmark_kind(config: ModelConfig) -> LandmarkKind | None:
+    """Which landmarks a model is given in training, None for none."""
+    if isinstance(config, MaskedGanConfig) and config.landmarks is not None:
+        return config.landmarks.kind
+    return None
 
 
 def build_generator(config: ModelConfig) -> SwapNet:

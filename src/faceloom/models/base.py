@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from torch import Generator, Tensor, nn
 
 from faceloom.data.batches import Batch
+from faceloom.faces.drawing import LandmarkKind
 from faceloom.faces.face import Patch
 from faceloom.losses.schedule import Schedule
 
@@ -68,6 +69,8 @@ class Swapper(Protocol):
 
     size_px: int
     coverage: float
+    landmarks: LandmarkKind | None
+    """What may be given as a fourth channel (`faces.drawing`); None for colour alone."""
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         """The code of the faces, as the decoders take it."""
@@ -83,6 +86,7 @@ class SwapNet(nn.Module, ABC):
 
     size_px: int
     coverage: float
+    landmarks: LandmarkKind | None = None
 
     @abstractmethod
     def encode(self, x_BCHW: Tensor) -> Tensor:

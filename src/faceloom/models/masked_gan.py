@@ -5,6 +5,7 @@ Each decoder learns to restore its own person's face from a bent one; as the enc
 code of person A decoded as B gives B's face with A's expression, pose and light.
 
 Schedule: reconstruction from the start; discriminators, identity and features once it stands.
+With `landmarks` the encoder is also given the mesh's drawing (`landmarked`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
 from faceloom.models.base import SIDES, Moment, Phase, Side
+from faceloom.models.landmarked import (
+    LandmarkPair,
+    Landmarks,
+    landmark_term,
+    mesh_distance,
+    with_landmarks,
+)
 from faceloom.models.pair import (
     PairGenerator,
     ReconstructionWeights,
@@ -26,8 +34,8 @@ from faceloom.models.pair import (
 )
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
 from faceloom.nets.discriminators import PatchDiscriminator
-from faceloom.nets.features import FaceCritic
-from faceloom.nets.generators import GeneratorShape
+from faceloom.nets.features import FaceCritic, MeshCritic
+from faceloom.nets.generators import GeneratorShape, LandmarkHead
 
 _OWN_SPREAD = 0.2
 """Pictures of one person are about this far from their mean; to come nearer is to fool the net."""
@@ -41,6 +49,9 @@ class LossWeights(ReconstructionWeights):
     identity: float = 0.1
     swap_identity: float = 0.1
     features: float = 0.3
+    mesh: float = 0.0
+    """Landmarks of the painted face where the mesh network sees the target's; those of the swap
+    move as the footage's do. 0 leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class MaskedGanConfig:
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
     """1: one decoder restores everybody, a trunk for pairs to start from (`train.warm_start`)."""
+    landmarks: Landmarks | None = None
     learner: Literal["masked_gan"] = "masked_gan"
 
 
@@ -79,9 +91,14 @@ class MaskedGan(NetLearner[PairGenerator]):
         self.discriminators = nn.ModuleDict(
             {side: PatchDiscriminator(width, stem) for side in SIDES}
         )
-        super().__init__(generator, discriminators=self.discriminators)
+        helpers: dict[str, nn.Module] = {"discriminators": self.discriminators}
+        self.landmark_head: LandmarkHead | None = None
+        if config.landmarks is not None and config.landmarks.weight:
+            helpers["landmark_head"] = self.landmark_head = LandmarkHead(config.shape)
+        super().__init__(generator, **helpers)
         self.config = config
         self.critic = FaceCritic(config.shape.size_px, 1.0)
+        self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
         self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
@@ -89,14 +106,20 @@ class MaskedGan(NetLearner[PairGenerator]):
     @staticmethod
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
         """The network that conversion uses."""
-        return PairGenerator(config.shape) if config.decoders == 2 else Trunk(config.shape)
+        if config.decoders == 1:
+            return Trunk(config.shape)
+        if config.landmarks is not None:
+            return LandmarkPair(config.shape, config.landmarks.kind)
+        return PairGenerator(config.shape)
 
     def phases(self) -> tuple[Phase, ...]:
         start = self.config.schedule.adversarial_start
         return (
             Phase(
                 "generator",
-                (self.generator,),
+                (self.generator,)
+                if self.landmark_head is None
+                else (self.generator, self.landmark_head),
                 self.generator_loss,
                 observed=frozenset({"swap_cosine"}),
             ),
@@ -113,8 +136,15 @@ class MaskedGan(NetLearner[PairGenerator]):
     def generator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """Reconstruction of both sides, and from their starting points on the later terms."""
         schedule = self.config.schedule
-        codes = self.generator.encode(torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW]))
+        landmarks = self.config.landmarks
+        if landmarks is None:
+            seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
+        else:
+            seen = with_landmarks(batch, landmarks, moment)
+        codes = self.generator.encode(seen)
         terms: dict[str, Tensor] = {}
+        if landmarks is not None and self.landmark_head is not None:
+            terms = landmark_term(self.landmark_head, codes, batch, landmarks)
         for side, share, code in zip(SIDES, batch.sides, codes.chunk(2), strict=True):
             self._codes[side] = code
             rgb, logit = self.generator.decode(code, side)
@@ -184,4 +214,6 @@ class MaskedGan(NetLearner[PairGenerator]):
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
+        if self.mesh_critic is not None:
+            terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
         return terms

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -57,20 +58,21 @@ class GeneratorShape:
 
 
 class Encoder(nn.Module):
-    """(B, 3, S, S) -> code (B, D)."""
+    """(B, 3, S, S) -> code (B, D); `inputs` channels instead of 3 where more is given than
+    colour."""
 
-    def __init__(self, shape: GeneratorShape) -> None:
+    def __init__(self, shape: GeneratorShape, inputs: int = 3) -> None:
         super().__init__()
         shape.check()
         self.stem = shape.stem
-        self.enter = conv3(3 * shape.stem**2, shape.widths[0])
+        self.enter = conv3(inputs * shape.stem**2, shape.widths[0])
         layers: list[nn.Module] = [Residual(shape.widths[0])]
         for inputs, outputs in zip(shape.widths, shape.widths[1:], strict=False):
             layers += [Down(inputs, outputs), Residual(outputs)]
         self.layers = nn.Sequential(*layers)
         self.code = nn.Linear(shape.widths[-1] * shape.smallest_px**2, shape.code)
 
-    def forward(self, x_BCHW: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
+    def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b d"]:
         maps = self.layers(activate(self.enter(fold(x_BCHW, self.stem))))
         return self.code(maps.flatten(1))
 
@@ -100,6 +102,29 @@ class Decoder(nn.Module):
         out_B4HW = self.head(F.leaky_relu(maps, LEAK))
         rgb_BCHW, logit_B1HW = out_B4HW.float().split([3, 1], dim=1)
         return torch.tanh(rgb_BCHW.contiguous()), logit_B1HW
+
+
+class LandmarkHead(nn.Module):
+    """Code (B, D) -> logits of drawn landmarks (B, 1, S, S): a thin decoder."""
+
+    def __init__(self, shape: GeneratorShape, width: int = 64) -> None:
+        super().__init__()
+        shape.check()
+        self.smallest_px = shape.smallest_px
+        stages = len(shape.decoder_widths) - 1
+        widths = [max(16, width >> stage) for stage in range(stages + 1)]
+        self.enter = nn.Linear(shape.code, width * self.smallest_px**2)
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+        self.layers = nn.Sequential(*layers)
+        self.head = SubpixelUp(widths[-1], 1, shape.head, gain=0.1)
+
+    def forward(self, code_BD: Float[Tensor, "b d"]) -> Float[Tensor, "b 1 s s"]:
+        flat = F.leaky_relu(self.enter(code_BD), LEAK)
+        maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
+        maps = self.layers(maps.contiguous(memory_format=torch.channels_last))
+        return self.head(maps).float().contiguous()
 
 
 def parameter_count(modules: Sequence[nn.Module]) -> int:

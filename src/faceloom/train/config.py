@@ -6,6 +6,7 @@ seed give the same run. Presets:
     fast, quality       the masked pair model, made for CPUs
     trunk               one encoder and one decoder for many people, which `fast` starts from
     v1, v2, v2_2        faceswap-GAN with the origin's widths, rates and schedule
+    landmarks           fast, with the mesh's drawing as a fourth input channel
     vae, alpha          codes with a known distribution
     any_to_one, xgan    codes that do not say whose they are
     cycle, cycle_mask   CycleGAN
@@ -22,6 +23,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
 from faceloom.data.augment import AugmentConfig
+from faceloom.data.sampling import Sampling
 from faceloom.errors import UserError
 from faceloom.losses import NOTE_WEIGHTS, OFF, Schedule
 from faceloom.models import (
@@ -32,6 +34,7 @@ from faceloom.models import (
     OriginConfig,
 )
 from faceloom.models.alpha_gan import CodeKind
+from faceloom.models.landmarked import Landmarks
 from faceloom.models.origin import OriginWeights
 from faceloom.nets.generators import GeneratorShape
 from faceloom.nets.origin import OriginShape
@@ -95,6 +98,8 @@ class TrainConfig:
     """Faces of each side in a batch, over all processes and pieces."""
     accumulate: int = 1
     """Pieces that a process's share of a batch is computed in; more need less memory."""
+    sampling: Sampling = "openings"
+    """How often each face is drawn: openings, uniform, clips, sessions or clusters."""
     hold_out: float = 0.1
     """Share of each face set that is not trained on but scored (`train.hold_out`); 0 for none."""
     stop_when_flat: float = 0.3
@@ -177,6 +182,10 @@ def _trunk(size_px: int) -> TrainConfig:
     return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000, hold_out=0.0)
 
 
+def _landmarks(size_px: int) -> TrainConfig:
+    return TrainConfig(MaskedGanConfig(FAST[size_px], landmarks=Landmarks()))
+
+
 def _origin(model: OriginConfig) -> TrainConfig:
     budget = Budget(None, _ORIGINS_STEPS)
     # Its own schedule says when it is done: decoders are exchanged late in the run.
@@ -240,6 +249,7 @@ _MAKERS: dict[str, Callable[[int], TrainConfig]] = {
     "fast": _fast,
     "quality": _quality,
     "trunk": _trunk,
+    "landmarks": _landmarks,
     "v1": _v1,
     "v2": _v2,
     "v2_2": _v2_2,

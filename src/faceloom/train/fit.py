@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from faceloom.data.balance import PairBalance, pair_balance
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
+from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import build_learner
+from faceloom.models import build_learner, landmark_kind
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -67,12 +69,13 @@ def fit_pair(
     faces_b: Path,
     run_path: Path,
     config: TrainConfig,
-    report: Callable[[TrainStatus], None] | None = None,
+    report: Callable[[TrainStatus | PairBalance], None] | None = None,
 ) -> TrainReport:
     """Train a pair model, or continue the run that the folder holds.
 
-    A run that exists continues with its own configuration; only the budget and the number of
-    devices and machines are taken from `config`. With several, every process calls this.
+    Before a fresh run the report gets the balance of the pair's material, once. A run that exists
+    continues with its own configuration; only the budget and the number of devices and machines are
+    taken from `config`. With several, every process calls this.
     Raises UserError for unusable face sets, a damaged checkpoint, a training that collapses.
     """
     run = Run(run_path)
@@ -90,6 +93,8 @@ def fit_pair(
     trainer, start = _trainer(run, config, face_sets, processes)
     trainer.teller.report = report
     resumed = trainer.resume()
+    if not resumed and processes.is_first:
+        _tell_balance(run, trainer.batches.banks, report)
     preview = _Previews(run, face_sets, trainer)
     board = None
     if config.tensorboard and processes.is_first:
@@ -173,6 +178,17 @@ class _Previews:
         """The page of the whole run so far."""
         if self._writes:
             write_page(self._run)
+
+
+def _tell_balance(
+    run: Run, banks: tuple[FaceBank, FaceBank], report: Callable[[PairBalance], None] | None
+) -> None:
+    """What the material is like, into the run folder and to whoever wants to know."""
+    a, b = (bank.table for bank in banks)
+    balance = pair_balance(a.traits, a.sources, b.traits, b.sources)
+    write_json(run.path / "balance.json", asdict(balance))
+    if report is not None:
+        report(balance)
 
 
 def preview_run(run_path: Path) -> Path:
@@ -259,7 +275,15 @@ def _bank(faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig) -> Fa
             some = rows[start : start + _CHUNK]
             yield faces.crops(some), faces.meshes_N4683[some]
 
-    return FaceBank.from_chunks(chunks(), config.model.shape.size_px, faces.coverage)
+    sources = [faces.records[row].source for row in rows]
+    return FaceBank.from_chunks(
+        chunks(),
+        config.model.shape.size_px,
+        faces.coverage,
+        config.sampling,
+        sources,
+        landmark_kind(config.model),
+    )
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The run folder: what a training run leaves behind, and how it is read again.
 
     config.json         the resolved configuration, both face sets, their consent, versions
+    balance.json        what the material is like, see `data.balance`
     log.jsonl           one line a log interval
     checkpoint.safetensors   weights, moving average, optimiser state, place in the run
     previous.safetensors     the checkpoint before, or the last good one while something looks wrong

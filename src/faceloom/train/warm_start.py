@@ -55,6 +55,8 @@ def has_trunk(model: ModelConfig) -> bool:
     """Whether a trunk for this model is shipped: for the pair model of preset `fast`."""
     if not isinstance(model, MaskedGanConfig) or model.decoders != len(SIDES):
         return False
+    if model.landmarks is not None:
+        return False
     size_px = model.shape.size_px
     shipped = files("faceloom.assets").joinpath(trunk_name(size_px)).is_file()
     return shipped and model.shape == FAST.get(size_px)
