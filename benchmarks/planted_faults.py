@@ -193,21 +193,31 @@ def _random_faults(count: int) -> list[Result]:
     return found
 
 
+Maker = Callable[[float], Callable[[Material], Frames]]
+_MAKERS: dict[str, Maker] = {
+    "blur": lambda s: on_face(blurred(s)),
+    "shift": lambda s: on_face(shifted(s)),
+    "recolour": lambda s: on_face(recoloured(s)),
+    "jitter": lambda s: on_face(jittered(s)),
+    "delay": delayed,
+    "footage": lambda s: mixed(lambda m: m.footage, s),
+    "flicker": lambda s: on_face(flickering(s)),
+    "checker": lambda s: on_face(checkered(s)),
+    "edge": edged,
+    "warp": lambda s: mixed(lambda m: m.warp, s),
+    "wrong person": lambda s: mixed(lambda m: m.wrong, s),
+}
+SERIES: dict[str, tuple[float, ...]] = {
+    "blur": (1.5, 0.7, 3.0), "shift": (2.0, 0.7, 5.0), "recolour": (12.0, 5.0, 30.0),
+    "jitter": (1.0, 0.4, 2.5), "delay": (3, 1, 6), "footage": (0.5, 0.25, 0.75),
+    "flicker": (4.0, 1.5, 10.0), "checker": (5.0, 15.0), "edge": (8.0, 20.0),
+    "warp": (1.0, 0.5), "wrong person": (1.0, 0.4),
+}  # fmt: skip
+"""Strengths of each fault; the middle one first."""
+
+
 def planted() -> list[Result]:
     """All planted results, so ordered that those made first spread over every kind."""
-    series: dict[str, tuple[Callable[[float], Callable[[Material], Frames]], tuple[float, ...]]] = {
-        "blur": (lambda s: on_face(blurred(s)), (1.5, 0.7, 3.0)),
-        "shift": (lambda s: on_face(shifted(s)), (2.0, 0.7, 5.0)),
-        "recolour": (lambda s: on_face(recoloured(s)), (12.0, 5.0, 30.0)),
-        "jitter": (lambda s: on_face(jittered(s)), (1.0, 0.4, 2.5)),
-        "delay": (delayed, (3, 1, 6)),
-        "footage": (lambda s: mixed(lambda m: m.footage, s), (0.5, 0.25, 0.75)),
-        "flicker": (lambda s: on_face(flickering(s)), (4.0, 1.5, 10.0)),
-        "checker": (lambda s: on_face(checkered(s)), (5.0, 15.0)),
-        "edge": (edged, (8.0, 20.0)),
-        "warp": (lambda s: mixed(lambda m: m.warp, s), (1.0, 0.5)),
-        "wrong person": (lambda s: mixed(lambda m: m.wrong, s), (1.0, 0.4)),
-    }
     found = [
         Result("key", 0, lambda m: iter(m.key)),
         Result("untouched", 1, lambda m: iter(m.footage)),
@@ -215,8 +225,8 @@ def planted() -> list[Result]:
     ]
     random = _random_faults(6)
     for rank in range(3):
-        for kind, (make, strengths) in series.items():
+        for kind, strengths in SERIES.items():
             if rank < len(strengths):
-                found.append(Result(kind, strengths[rank], make(strengths[rank])))
+                found.append(Result(kind, strengths[rank], _MAKERS[kind](strengths[rank])))
         found += random[2 * rank : 2 * rank + 2]
     return found

@@ -41,7 +41,6 @@ def test_a_perfect_result_has_no_worst_frames() -> None:
         ("jitter", 50, 4.0, "the face jumps where the footage's does not"),
         ("warp_error", 50, 30.0, "the face changes all at once"),
         ("sharpness", 50, 0.2, "the face is blurred"),
-        ("colour", 50, 12.0, "the face's colour does not fit its surroundings"),
     ],
 )
 def test_a_planted_fault_is_found_and_named(
@@ -57,15 +56,17 @@ def test_a_lost_face_and_a_leak_are_named() -> None:
     one = calm(200)
     lost = np.zeros(200, bool)
     lost[30] = True
-    seam = np.zeros(200, np.float32)
-    seam[100] = 25
+    seam, cast = np.zeros((2, 200), np.float32)
+    seam[100], cast[70] = 25, 9
     leak = np.zeros(200, np.float32)
     leak[150] = 0.02
     one = replace(one, missed_T=lost,
-                  singles=one.singles | {"seam": seam, "outside_changed": leak})  # fmt: skip
+                  singles=one.singles | {"seam": seam, "outside_changed": leak,
+                                         "colour_cast": cast})  # fmt: skip
     found = worst_frames([one], [clip(one)])
     assert {moment.frame: moment.reason for moment in found} == {
-        30: "the face is lost", 100: "an edge shows around the face",
+        30: "the face is lost", 70: "the face's colour does not fit its surroundings",
+        100: "an edge shows around the face",
         150: "something changed outside the face",
     }  # fmt: skip
     assert [moment.severity for moment in found] == sorted((m.severity for m in found),

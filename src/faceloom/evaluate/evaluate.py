@@ -95,13 +95,14 @@ def evaluate_clips(
     predictor = IdentityPredictor(options.vggface2) if options.vggface2 else None
     material = read_material(face, readers, predictor, options.face_pictures)
     net = most_honest(readers)
+    tell(_READ / 2, "pictures of the face" if options.gallery is None else "gallery")
     gallery = read_gallery(options.gallery, readers[net]) if options.gallery else None
     seen = _observe_all(pairs, expected, options, readers, predictor, tell)
     tell(_SEEN, "figures")
     clips = _clips(pairs, seen)
     found = Resemblance(seen, material, net, gallery, predictor)
     figures, scales = found.figures()
-    figures |= _figures(pairs, seen, material)
+    figures |= other_figures(pairs, seen, material)
     if options.key is not None:
         tell(0.93, "the exact answer")
         scored = score_result(options.key, pairs[0].result, load_judge())
@@ -169,10 +170,10 @@ def _observe_all(
     return seen
 
 
-def _figures(
+def other_figures(
     pairs: Sequence[ClipPair], seen: Sequence[Observed], material: FaceMaterial
 ) -> dict[str, Figure]:
-    """All but those of identity."""
+    """All but those of identity and of an exact answer."""
     sounds = [_sound(pair, one) for pair, one in zip(pairs, seen, strict=True)]
     return (
         take.kept_figures(seen, sounds)

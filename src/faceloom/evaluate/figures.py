@@ -218,7 +218,9 @@ def look_figures(seen: Sequence[Observed], face_NF: NDArray[np.floating]) -> dic
     return {
         "sharpness_ratio": measured(sharpness, steadiness.ratio_of_means),
         "colour_difference": measured(colour, mean_of),
-        "colour_excess": measured(colour, lambda r: float((r[:, 0] - r[:, 1]).mean())),
+        "colour_excess": measured(
+            [Samples.of_series(one.singles["colour_cast"]) for one in seen], mean_of
+        ),
         "seam_energy": measured([Samples.of_series(one.singles["seam"]) for one in seen], mean_of),
         "checkerboard_db": measured(
             spectra, lambda r: looks.checkerboard_db(r[:, :half], r[:, half:]),

@@ -152,12 +152,16 @@ _LOOKS = (
             "Deviation of the Laplacian inside the face over that of the footage; below 100% the"
             " result is softer.", "Pech-Pacheco et al. 2000", 0, 100, "%"),
     Measure("colour_difference", "Colour against the surroundings", "looks", "lower", "0 up",
-            "no more than about 1 above the footage's own (the next figure)",
-            "CIEDE2000 difference of the face's rim and the ring around it, where the footage shows"
-            " skin on both sides; the mean over stretches of the outline. 1 is just visible.",
+            "as the footage's own (its curve); the next figure says how far off",
+            "CIEDE2000 difference of the changed face's rim and the ring around it, where the"
+            " footage shows skin on both sides; the mean over stretches of the outline, which is"
+            " where the result's difference to the footage ends. 1 is just visible.",
             "Sharma et al. 2005 (CIEDE2000)", 1),
-    Measure("colour_excess", "Colour seam", "looks", "lower", "about 0 up", "below 1",
-            "The same, less what the footage itself has there.", "Sharma et al. 2005", 1),
+    Measure("colour_excess", "Colour seam", "looks", "lower", "0 up",
+            "below 3; a tint that shows has more",
+            "CIEDE2000 of how far the face's rim, against the ring around it, lies from where the"
+            " footage's rim lies against its own ring; the mean over the outline of the shift in"
+            " L*a*b*. A tint of the whole face counts in full.", "Sharma et al. 2005", 1),
     Measure("seam_energy", "Edge around the face", "looks", "lower", "0 up", "below 2",
             "The step of brightness (levels of 255) across that outline, between 0.8 and 1.2 of"
             " the face's hull, where result minus footage steps most, above what it does"

@@ -181,7 +181,8 @@ def _watches(one: Observed) -> list[_Watch]:
         _Watch(excess("warp_error"), 1.5, lambda _: "the face changes all at once"),
         _Watch(flicker_series(one), 1.0, lambda _: "the face flickers"),
         _Watch(softness.astype(np.float64), 0.25, lambda _: "the face is blurred"),
-        _Watch(excess("colour"), 1.0, lambda _: "the face's colour does not fit its surroundings"),
+        _Watch(one.singles["colour_cast"].astype(np.float64), 1.0, lambda _: "the face's colour"
+               " does not fit its surroundings"),
         _Watch(one.singles["seam"].astype(np.float64), 2.0, lambda _: "an edge shows around the"
                " face"),
         _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.1, lambda _: "something"
