@@ -118,7 +118,7 @@ def test_an_incomplete_pair_is_refused(pair: KeyedPair, tmp_path: Path) -> None:
 def test_mesh_errors_are_as_large_as_the_change() -> None:
     key = mesh_at()
     span_px = float(eye_span_px(key))
-    found = [mesh_errors(key + np.float32([share * span_px, 0, 0]), key)
+    found = [mesh_errors(key + np.array([share * span_px, 0, 0], np.float32), key)
              for share in (0.0, 0.02, 0.06)]  # fmt: skip
     assert [one["landmark_error"] for one in found] == pytest.approx([0, 0.02, 0.06], abs=1e-4)
     # Where the face is does not count for expression, pose and opening.

@@ -83,6 +83,16 @@ def test_neighbours_are_shown_once_and_clips_count_on() -> None:
     assert 250 <= found[0].frame < 256
 
 
+def test_two_faults_close_together_are_both_shown() -> None:
+    one = planted("sharpness", 58, 0.2)
+    gain = np.full(200, 0.8)
+    gain[51] = 0.1
+    found = worst_frames([one], [clip(one)], [gain])
+    assert {moment.frame: moment.reason for moment in found} == {
+        51: "it looks less like B", 58: "the face is blurred"
+    }  # fmt: skip
+
+
 def test_a_moment_of_another_face_is_named() -> None:
     one = calm(200)
     gain = np.full(200, 0.8)

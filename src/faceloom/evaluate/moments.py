@@ -33,8 +33,9 @@ _WORTH_A_LOOK = 3.5
 _LEAST_SHOWN, _LEAST_SEVERITY = 4, 2.0
 """A clip without bad frames shows its least good ones, if they stand out at all."""
 _LOST_SEVERITY = 20.0
-_APART_S = 0.4
-"""Of the bad frames within this time the worst is shown."""
+_APART_S, _OTHERWISE_APART_S = 0.4, 0.1
+"""Of the frames that are bad for one reason within this time the worst is shown; of those that are
+bad for different ones, within the shorter time."""
 _SIGNIFICANT = 5
 
 
@@ -121,8 +122,10 @@ def flicker_series(one: Observed) -> Series:
 def worst_frames(
     seen: Sequence[Observed], clips: Sequence[Clip], gains: Sequence[Series] | None = None
 ) -> tuple[WorstFrame, ...]:
-    """Frames worth a look over all clips, worst first, at most one within 0.4 s. `gains` are the
-    `identity_series`, where there are any."""
+    """Frames worth a look over all clips, worst first, of neighbours only the worst.
+
+    `gains` are the `identity_series`, where there are any.
+    """
     found = []
     for number, (one, clip) in enumerate(zip(seen, clips, strict=True)):
         gain = gains[number] if gains is not None else None
@@ -147,16 +150,20 @@ def _worst_of_clip(one: Observed, gain: Series | None) -> list[tuple[int, str, f
             if value > severity[k]:
                 severity[k], reasons[k] = value, watch.reason
     for k in np.flatnonzero(one.missed_T).tolist():
-        severity[k], reasons[k] = _LOST_SEVERITY, lambda _: "the face is lost"
-    reach = max(1, round(_APART_S * one.rate))
-    found: list[tuple[int, str, float]] = []
+        severity[k], reasons[k] = _LOST_SEVERITY, _lost
+    reaches = [max(1, round(apart * one.rate)) for apart in (_OTHERWISE_APART_S, _APART_S)]
+    chosen: list[tuple[int, Callable[[int], str]]] = []
     for k in np.argsort(-severity, kind="stable").tolist():
         reason = reasons[k]
-        if severity[k] < _LEAST_SEVERITY or reason is None or len(found) == MOST_WORST:
+        if severity[k] < _LEAST_SEVERITY or reason is None or len(chosen) == MOST_WORST:
             break
-        if all(abs(k - other) > reach for other, *_ in found):
-            found.append((k, reason(k), float(severity[k])))
-    return found
+        if all(abs(k - other) > reaches[reason is why] for other, why in chosen):
+            chosen.append((k, reason))
+    return [(k, reason(k), float(severity[k])) for k, reason in chosen]
+
+
+def _lost(_: int) -> str:
+    return "the face is lost"
 
 
 def _watches(one: Observed) -> list[_Watch]:
@@ -185,7 +192,7 @@ def _watches(one: Observed) -> list[_Watch]:
                " does not fit its surroundings"),
         _Watch(one.singles["seam"].astype(np.float64), 2.0, lambda _: "an edge shows around the"
                " face"),
-        _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.1, lambda _: "something"
+        _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.3, lambda _: "something"
                " changed outside the face", 0.0),
     ]  # fmt: skip
 
