@@ -17,7 +17,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,judge]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,judge,evaluate]"
 	touch $@
 
 lint: setup

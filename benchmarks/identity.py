@@ -1,8 +1,10 @@
 """How well the networks of the evaluation know people: `python -m benchmarks.identity MEDIA`.
 
 London: neutral photographs as gallery, smiling ones as queries; top-1 and top-5 with exact 95%
-binomial intervals (Clopper & Pearson 1934). GRID: the identity gain of one man's other session,
-and of strangers, as if they were results of a swap from s2 to s1.
+binomial intervals (Clopper & Pearson 1934); and how many of the three look-alikes of a person's
+neutral photograph are among those of the smiling one, the person left out of the gallery. GRID: the
+identity gain of one man's other session, and of strangers, as if they were results of a swap from
+s2 to s1.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from rich.table import Table
 from scipy import stats
 
 from faceloom.evaluate.identity_readers import IdentityReader, load_readers
-from faceloom.evaluate.likeness import Pictures, gain_scale, mean_cosines, ranks
+from faceloom.evaluate.intervals import mean_interval
+from faceloom.evaluate.likeness import (
+    Pictures,
+    agreement,
+    gain_scale,
+    look_alikes,
+    mean_cosines,
+    ranks,
+)
 from faceloom.evaluate.material import FaceFinder, pictures_of
 from faceloom.image import read_image
 
@@ -49,7 +59,8 @@ def london(media: Path, readers: Mapping[str, IdentityReader]) -> None:
     folder = media / "portraits" / "london"
     gallery, queries = (photographs(folder / kind, readers) for kind in ("neutral", "smiling"))
     names = sorted(gallery)
-    table = Table("network", "people", "top-1", "top-5", title="smiling to neutral")
+    table = Table("network", "people", "top-1", "top-5", "look-alikes shared, by two photographs"
+                  " of a person", "of different people", title="smiling to neutral")  # fmt: skip
     for reader in readers:
         people = np.stack([gallery[name][reader][0] for name in names])
         asked = [name for name in names if name in queries]
@@ -63,8 +74,32 @@ def london(media: Path, readers: Mapping[str, IdentityReader]) -> None:
             ends = stats.binomtest(hits, len(places)).proportion_ci()
             share = 100 * hits / len(places)
             cells.append(f"{share:.1f}% ({100 * ends.low:.1f} to {100 * ends.high:.1f})")
-        table.add_row(reader, str(len(asked)), *cells)
+        shares = shared_look_alikes(
+            people[[names.index(name) for name in asked]],
+            np.stack([queries[name][reader][0] for name in asked]),
+        )
+        table.add_row(reader, str(len(asked)), *cells, *shares)
     Console().print(table)
+
+
+def shared_look_alikes(neutral_PD: np.ndarray, smiling_PD: np.ndarray) -> list[str]:
+    """Mean agreement with its interval, within people and between each person and the next."""
+    names = [str(k) for k in range(len(neutral_PD))]
+    values: list[list[float]] = [[], []]
+    for k in range(len(names)):
+        for column, other in enumerate((k, (k + 1) % len(names))):
+            left = [n for n in range(len(names)) if n not in (k, other)]
+            found = [
+                [like.name for like in look_alikes("result", vector, [names[n] for n in left],
+                                                   neutral_PD[left])]
+                for vector in (neutral_PD[other], smiling_PD[k])
+            ]  # fmt: skip
+            values[column].append(agreement(*found))
+    cells = []
+    for column_values in values:
+        middle, low, high = mean_interval(np.array(column_values))
+        cells.append(f"{100 * middle:.0f}% ({100 * low:.0f} to {100 * high:.0f})")
+    return cells
 
 
 def grid(media: Path, readers: Mapping[str, IdentityReader]) -> None:

@@ -110,7 +110,9 @@ _ALIKE: dict[Who, str] = {"footage": "KLM", "face": "ABC", "result": "BAD"}
 
 def _evaluation(clips: list[Clip], frames: int) -> Evaluation:
     figures = {name: Figure(0.5, 0.4, 0.6, frames, "", (0.45, 0.55)) for name in MEASURES}
-    figures[next(reversed(figures))] = Figure(None, note="no sound in the clips")
+    figures[next(reversed(figures))] = Figure(
+        None, note="no sound in the clips of " + "a-long-path/" * 12
+    )
     wave = [round(math.sin(k / 3), 4) for k in range(frames)]
     gappy = tuple(None if k in (4, 5, 7) else 10.0 + value for k, value in enumerate(wave))
     return Evaluation(

@@ -269,6 +269,17 @@ def _report(folder: Path) -> Path:
     return folder / "report-a"
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    refused: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    clip, same = tmp_path / "clip", tmp_path / "same"
+    refused("cannot be written (No space left", "evaluate", same, "--footage", clip, "--face", clip)
+
+
 def test_clips_that_do_not_match_are_refused(refused: Callable[..., None], tmp_path: Path) -> None:
     clip, other = toy(tmp_path / "clip"), toy(tmp_path / "other", size=48)
     longer = toy(tmp_path / "longer", count=8)
@@ -321,7 +332,7 @@ def test_a_report_is_written_and_compared(
     told = done("evaluate", copy, "--footage", folder / "footage.mp4", "--face",
                 folder / "face.mp4", "-o", tmp_path / "report")  # fmt: skip
     assert "lips follow" in told
-    assert "no judge" in told
+    assert "there is no judge" in told
     scores = json.loads((tmp_path / "report" / SCORES_FILE).read_text())
     assert scores["figures"]["mouth_correlation"]["value"] > 0.95
     assert (tmp_path / "report" / "report.html").is_file()

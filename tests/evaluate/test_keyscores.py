@@ -8,12 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.evaluate.toy_face import mesh_at
 from tests.toy_pair import FRAMES, SIZE_PX, make_toy_pair, write_pictures
 
 from faceloom.errors import UserError
 from faceloom.evaluate.keyed_pair import KeyedPair
-from faceloom.evaluate.keyscores import FrameGains, Scored, score_result
+from faceloom.evaluate.keyscores import FrameGains, Scored, mesh_errors, score_result
 from faceloom.evaluate.strips import write_strip
+from faceloom.faces.expression import eye_span_px
 from faceloom.image import RGB, read_image
 from faceloom.video import read_frames
 
@@ -111,3 +113,26 @@ def test_an_incomplete_pair_is_refused(pair: KeyedPair, tmp_path: Path) -> None:
     shutil.rmtree(broken / "key-own")
     with pytest.raises(UserError, match="lacks key-own"):
         KeyedPair.open(broken)
+
+
+def test_mesh_errors_are_as_large_as_the_change() -> None:
+    key = mesh_at()
+    span_px = float(eye_span_px(key))
+    found = [mesh_errors(key + np.array([share * span_px, 0, 0], np.float32), key)
+             for share in (0.0, 0.02, 0.06)]  # fmt: skip
+    assert [one["landmark_error"] for one in found] == pytest.approx([0, 0.02, 0.06], abs=1e-4)
+    # Where the face is does not count for expression, pose and opening.
+    for name in ("expression_error", "pose_error_deg", "mouth_error"):
+        assert [one[name] for one in found] == pytest.approx([0, 0, 0], abs=1e-3)
+    gape = [mesh_errors(opened(key, share * span_px), key) for share in (0.0, 0.05, 0.1)]
+    assert [one["mouth_error"] for one in gape] == pytest.approx([0, 0.05, 0.1], rel=0.05)
+    expressions = [one["expression_error"] for one in gape]
+    assert expressions == sorted(expressions)
+    assert expressions[2] == pytest.approx(2 * expressions[1], rel=0.05)
+
+
+def opened(mesh: np.ndarray, gap_px: float) -> np.ndarray:
+    """The lower lip lowered."""
+    lowered = mesh.copy()
+    lowered[[14, 87, 317, 86, 316, 15, 16, 17], 1] += np.float32(gap_px)
+    return lowered

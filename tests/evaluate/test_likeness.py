@@ -107,6 +107,15 @@ def test_the_map_keeps_people_apart(method: str, monkeypatch: pytest.MonkeyPatch
     )
 
 
+def test_near_whom_the_result_is_is_told_by_cosines() -> None:
+    groups: dict[likeness.Person, np.ndarray] = {
+        "footage": A, "face": B, "result": np.concatenate([person(2, 9), person(1, 3)])
+    }  # fmt: skip
+    words = likeness.nearest_words(groups)
+    assert words.startswith("By cosine, 9 of 12 pictures of the result are nearest to a real")
+    assert "3 to one of the footage's" in words
+
+
 def test_the_principal_map_is_the_same_every_time() -> None:
     rows = np.concatenate([A, B]).astype(np.float64)
     one, other = likeness._principal(rows), likeness._principal(rows[::-1])[::-1]

@@ -14,7 +14,7 @@ MESH = mesh_at()
 SKIN = textured_skin()
 
 
-def step_of(result: np.ndarray) -> tuple[float, float]:
+def step_of(result: np.ndarray) -> looks.ColourStep:
     return looks.colour_step(looks.outline_band(result, MESH), looks.outline_band(SKIN, MESH))
 
 
@@ -23,9 +23,10 @@ def seam_of(result: np.ndarray) -> float:
 
 
 def test_the_same_picture_shows_no_difference() -> None:
-    result, footage = step_of(SKIN)
-    assert result == footage
-    assert footage < 1
+    same = step_of(SKIN)
+    assert same.result == same.footage
+    assert same.footage < 1
+    assert same.cast == 0
     assert seam_of(SKIN) == 0
     one, other = looks.sharpness_pair(SKIN, SKIN, MESH)
     assert one == other
@@ -35,8 +36,28 @@ def test_the_same_picture_shows_no_difference() -> None:
 def test_a_tint_is_measured_in_its_own_size(shift: tuple[int, int, int]) -> None:
     colour = np.array([[180, 140, 120]])
     wanted = float(ciede2000(lab_of(colour + shift), lab_of(colour))[0])
-    result, _ = step_of(painted(SKIN, np.array(shift), inside(MESH)))
-    assert result == pytest.approx(wanted, rel=0.15)
+    found = step_of(painted(SKIN, np.array(shift), inside(MESH)))
+    assert found.result == pytest.approx(wanted, rel=0.15)
+    assert found.cast == pytest.approx(wanted, rel=0.15)
+
+
+@pytest.mark.parametrize("growth", [0.85, 1.0, 1.25])
+@pytest.mark.parametrize("tint", [(1, 0.1, -0.9), (-0.9, 0.1, 1), (1, 1, 1), (-1, -1, -1)])
+def test_a_cast_grows_with_the_tint_whichever_way_it_goes(
+    tint: tuple[float, float, float], growth: float
+) -> None:
+    # A neck in the shade, as people have: a darker face is nearer to it, and still a fault.
+    below = np.zeros((SIDE_PX, SIDE_PX, 1))
+    below[SIDE_PX // 2 :] = 1
+    footage = painted(SKIN, np.array((-18, -16, -14)), (1 - inside(MESH, 1.0)) * below)
+    place = looks.outline_band(footage, MESH)
+    casts = []
+    for levels in (0, 5, 12, 30):
+        result = painted(footage, levels * np.array(tint), inside(MESH, growth))
+        casts.append(looks.colour_step(looks.outline_band(result, MESH), place).cast)
+    assert casts[0] == 0
+    assert casts == sorted(casts)
+    assert casts[3] > 5
 
 
 def test_hair_and_background_around_the_face_do_not_count() -> None:
@@ -46,10 +67,11 @@ def test_hair_and_background_around_the_face_do_not_count() -> None:
     footage = painted(SKIN, np.array((-150, -120, -100)), dark)
     result = painted(footage, np.array((12, 12, 12)), inside(MESH))
     bands = [looks.outline_band(picture, MESH) for picture in (result, footage)]
-    found, own = looks.colour_step(*bands)
-    assert own < 2
-    assert found == pytest.approx(step_of(painted(SKIN, np.array((12,) * 3), inside(MESH)))[0],
-                                  rel=0.2)  # fmt: skip
+    found = looks.colour_step(*bands)
+    assert found.footage < 2
+    alone = step_of(painted(SKIN, np.array((12,) * 3), inside(MESH)))
+    assert found.result == pytest.approx(alone.result, rel=0.2)
+    assert found.cast == pytest.approx(alone.cast, rel=0.2)
 
 
 @pytest.mark.parametrize("levels", [4, 12, 40])

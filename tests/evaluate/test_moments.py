@@ -9,16 +9,9 @@ import pytest
 from tests.evaluate.test_figures import with_result
 from tests.evaluate.toy_face import calm
 
-from faceloom.evaluate.evaluation import Clip, Figure
-from faceloom.evaluate.moments import curves_of, summary_of, worst_frames
+from faceloom.evaluate.evaluation import Clip
+from faceloom.evaluate.moments import curves_of, spectrum_of, worst_frames
 from faceloom.evaluate.observe import Observed, Pair
-
-NOTHING = Figure(None)
-GOOD = {
-    "identity_gain": Figure(0.81), "identity_gain_training": Figure(0.7),
-    "mouth_correlation": Figure(0.95), "lip_lag_s": Figure(0.0), "outside_changed": Figure(0.0),
-    "sound_kept": Figure(1.0),
-}  # fmt: skip
 
 
 def clip(one: Observed, first: int = 0) -> Clip:
@@ -48,7 +41,6 @@ def test_a_perfect_result_has_no_worst_frames() -> None:
         ("jitter", 50, 4.0, "the face jumps where the footage's does not"),
         ("warp_error", 50, 30.0, "the face changes all at once"),
         ("sharpness", 50, 0.2, "the face is blurred"),
-        ("colour", 50, 12.0, "the face's colour does not fit its surroundings"),
     ],
 )
 def test_a_planted_fault_is_found_and_named(
@@ -64,15 +56,17 @@ def test_a_lost_face_and_a_leak_are_named() -> None:
     one = calm(200)
     lost = np.zeros(200, bool)
     lost[30] = True
-    seam = np.zeros(200, np.float32)
-    seam[100] = 25
+    seam, cast = np.zeros((2, 200), np.float32)
+    seam[100], cast[70] = 25, 9
     leak = np.zeros(200, np.float32)
     leak[150] = 0.02
     one = replace(one, missed_T=lost,
-                  singles=one.singles | {"seam": seam, "outside_changed": leak})  # fmt: skip
+                  singles=one.singles | {"seam": seam, "outside_changed": leak,
+                                         "colour_cast": cast})  # fmt: skip
     found = worst_frames([one], [clip(one)])
     assert {moment.frame: moment.reason for moment in found} == {
-        30: "the face is lost", 100: "an edge shows around the face",
+        30: "the face is lost", 70: "the face's colour does not fit its surroundings",
+        100: "an edge shows around the face",
         150: "something changed outside the face",
     }  # fmt: skip
     assert [moment.severity for moment in found] == sorted((m.severity for m in found),
@@ -89,47 +83,45 @@ def test_neighbours_are_shown_once_and_clips_count_on() -> None:
     assert 250 <= found[0].frame < 256
 
 
-def flickering(start: int, end: int, frames: int = 200) -> Observed:
-    one = calm(frames)
-    wave = np.zeros((frames, 1), np.float32)
-    wave[start:end, 0] = 9 * np.sin(2 * np.pi * 9 * np.arange(start, end) / 25)
-    footage = one.brightness_TB.footage
-    return replace(one, brightness_TB=Pair(footage + wave, footage))
-
-
-def test_the_summary_of_a_good_result() -> None:
-    one = calm()
-    assert summary_of(GOOD, [one], [clip(one)]) == (
-        "looks like B: 0.81 of a real photo; lips follow; steady"
-    )
-
-
-def test_the_summary_says_when_it_flickers() -> None:
-    one = flickering(75, 110)
-    words = summary_of(GOOD, [one], [clip(one)])
-    assert "flicker at 0:03-0:04" in words
-    everywhere = flickering(0, 200)
-    assert "flicker throughout" in summary_of(GOOD, [everywhere], [clip(everywhere)])
-    several = summary_of(GOOD, [one, calm()], [clip(one), clip(one, 200)])
-    assert "flicker in 1 of 2 clips" in several
-
-
-def test_the_summary_says_what_is_wrong() -> None:
-    one = calm()
-    lost = np.zeros(100, bool)
-    lost[:3] = True
-    bad = GOOD | {
-        "identity_gain": NOTHING, "mouth_correlation": Figure(0.2), "outside_changed": Figure(0.02),
-        "sound_kept": Figure(0.0),
+def test_two_faults_close_together_are_both_shown() -> None:
+    one = planted("sharpness", 58, 0.2)
+    gain = np.full(200, 0.8)
+    gain[51] = 0.1
+    found = worst_frames([one], [clip(one)], [gain])
+    assert {moment.frame: moment.reason for moment in found} == {
+        51: "it looks less like B", 58: "the face is blurred"
     }  # fmt: skip
-    words = summary_of(bad, [replace(one, missed_T=lost)], [clip(one)])
-    assert "no judge" in words
-    assert "lips do not follow" in words
-    assert "the face is lost in 3 frames" in words
-    assert "2.0% of the picture outside the face changed" in words
-    assert "the sound was changed" in words
-    late = GOOD | {"lip_lag_s": Figure(0.12)}
-    assert "lips are 0.12 s late" in summary_of(late, [one], [clip(one)])
+
+
+def test_a_moment_of_another_face_is_named() -> None:
+    one = calm(200)
+    gain = np.full(200, 0.8)
+    gain[120:124] = 0.1
+    found = worst_frames([one], [clip(one)], [gain])
+    assert [moment.reason for moment in found] == ["it looks less like B"]
+    assert 120 <= found[0].frame < 124
+
+
+def test_without_bad_frames_the_least_good_are_shown_and_few_of_them() -> None:
+    one = calm(200)
+    seam = np.zeros(200, np.float32)
+    seam[20::25] = np.linspace(4.5, 6.5, 8)
+    found = worst_frames([replace(one, singles=one.singles | {"seam": seam})], [clip(one)])
+    assert [moment.frame for moment in found] == [195, 170, 145, 120]
+    assert all(2 <= moment.severity < 3.5 for moment in found)
+
+
+def test_a_flicker_stands_out_of_the_spectrum_at_its_rate() -> None:
+    one = calm(200)
+    wave = 4 * np.sin(2 * np.pi * 6.25 * np.arange(200) / 25)[:, None].astype(np.float32)
+    footage = one.brightness_TB.footage
+    found = spectrum_of([replace(one, brightness_TB=Pair(footage + wave, footage))])
+    assert found is not None
+    top = int(np.argmax(found.result))
+    assert found.hz[top] == pytest.approx(6.25, abs=0.2)
+    assert np.sqrt(np.sum(np.square(found.result))) == pytest.approx(4 / np.sqrt(2), rel=0.05)
+    assert max(found.footage) == pytest.approx(0, abs=1e-4)
+    assert spectrum_of([calm(10)]) is None
 
 
 def test_curves_have_one_value_a_frame_of_all_clips() -> None:

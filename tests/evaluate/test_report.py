@@ -26,7 +26,7 @@ from tests.evaluate.sample_evaluation import (
 
 from faceloom.errors import UserError
 from faceloom.evaluate import report, report_charts, report_media
-from faceloom.evaluate.evaluation import Curve, HeatMap, Point
+from faceloom.evaluate.evaluation import Curve, HeatMap, Point, Spectrum
 from faceloom.evaluate.measures import MEASURES
 from faceloom.evaluate.report_media import embed_clip
 from faceloom.provenance import CONSENT_FACE_KEY, CONSENT_FOOTAGE_KEY
@@ -253,8 +253,8 @@ def test_consent_goes_with_the_pictures(tmp_path: Path) -> None:
     kept = read_metadata(embedded_file(made.data, tmp_path / "embedded.mp4"))
     assert kept[CONSENT_FACE_KEY] == "Bo & Co"
     html = report.write_report(plain.evaluation, plain.folder, [(footage, said)]).read_text()
-    assert "The person in the footage: Ann, 2026" in html
-    assert "The person whose face it is: Bo &amp; Co" in html
+    assert "A, the person in the footage: Ann, 2026" in html
+    assert "B, the person whose face it is: Bo &amp; Co" in html
 
 
 def test_a_last_frame_that_one_lacks_is_left_out(sample: Sample, tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_large_heat_map_is_a_picture(tmp_path: Path) -> None:
     assert drawing.rows == ()
 
 
-def test_the_map_keeps_proportions_and_tells_neighbours() -> None:
+def test_the_map_keeps_proportions() -> None:
     points = [
         Point(0, 0, "footage", "a"), Point(10, 0, "face", "b"),
         Point(8, 1, "result", "c"), Point(1, 2, "result", "d"),
@@ -346,8 +346,23 @@ def test_the_map_keeps_proportions_and_tells_neighbours() -> None:
     assert all(4 <= point.x <= 96 and 4 <= point.y <= 96 for point in placed)
     across = placed[1].x - placed[0].x
     assert (placed[0].y - placed[3].y) / across == pytest.approx(0.2, abs=1e-3)
-    words = report_charts.map_words(points)
-    assert "Of 2 pictures of the result, 1 lie nearest to a real picture of the face's" in words
+
+
+def test_a_spectrum_says_where_it_flickers() -> None:
+    hz = tuple(k * 0.5 for k in range(26))
+    footage = tuple(0.2 for _ in hz)
+    result = tuple(1.5 if value == 6 else 0.2 for value in hz)
+    drawing = report_charts.draw_spectrum(Spectrum(hz, result, footage))
+    assert drawing is not None
+    assert "at 6.0 Hz: 1.50 levels, the footage's 0.20" in drawing.words
+    x, y = (float(part) for part in drawing.line[1:].split("L")[10].split())
+    assert x == pytest.approx((6 - 1) / (12.5 - 1) * report_charts.BOX_WIDTH, abs=0.1)
+    assert y < 10
+    assert drawing.hz_ticks[0].text == "2 Hz"
+    same = report_charts.draw_spectrum(Spectrum(hz, footage, footage))
+    assert same is not None
+    assert "At no rate" in same.words
+    assert report_charts.draw_spectrum(Spectrum((0.0, 0.5), (1.0, 1.0), (1.0, 1.0))) is None
 
 
 def test_ticks_of_time() -> None:

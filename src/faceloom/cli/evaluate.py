@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -188,8 +189,18 @@ def _check_key(pair: KeyedPair | None, pairs: Sequence[ClipPair]) -> None:
 
 
 def _check_writable(folder: Path) -> None:
+    """Raises UserError before hours of work, not after them."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; choose a folder with --output")
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents)
+                 if place.exists())  # fmt: skip
+    try:
+        with tempfile.TemporaryDirectory(prefix=".faceloom-", dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder with --output"
+        ) from error
 
 
 def _print_headlines(evaluation: Evaluation) -> None:

@@ -16,18 +16,24 @@ from faceloom import __version__
 from faceloom.errors import UserError
 from faceloom.evaluate import figures as take
 from faceloom.evaluate.evaluation import EVALUATION_VERSION, Clip, Evaluation, Figure
-from faceloom.evaluate.identity_readers import JUDGE_MISSING, IdentityReader, load_readers
+from faceloom.evaluate.identity_readers import (
+    JUDGE_MISSING,
+    IdentityReader,
+    load_readers,
+    most_honest,
+)
 from faceloom.evaluate.intervals import CLIPS_NEEDED
 from faceloom.evaluate.keyed_pair import KeyedPair
 from faceloom.evaluate.keyscores import load_judge, score_result
 from faceloom.evaluate.likeness import GainScale, Pictures
 from faceloom.evaluate.material import PICTURES, FaceMaterial, read_gallery, read_material
-from faceloom.evaluate.measures import MEASURES
-from faceloom.evaluate.moments import curves_of, summary_of, worst_frames
+from faceloom.evaluate.measures import MEASURES, SHORT_NAMES
+from faceloom.evaluate.moments import curves_of, identity_series, spectrum_of, worst_frames
 from faceloom.evaluate.observe import Observed, observe
 from faceloom.evaluate.paired_frames import ClipPair, check_pair, check_same, sha256_of
 from faceloom.evaluate.resemblance import Resemblance
 from faceloom.evaluate.sound import kept_share, loudness_db
+from faceloom.evaluate.summary import summary_of
 from faceloom.evaluate.vggface2 import IdentityPredictor
 from faceloom.video import probe
 
@@ -88,14 +94,15 @@ def evaluate_clips(
     readers = load_readers()
     predictor = IdentityPredictor(options.vggface2) if options.vggface2 else None
     material = read_material(face, readers, predictor, options.face_pictures)
-    net = "judge" if "judge" in readers else "training"
+    net = most_honest(readers)
+    tell(_READ / 2, "pictures of the face" if options.gallery is None else "gallery")
     gallery = read_gallery(options.gallery, readers[net]) if options.gallery else None
     seen = _observe_all(pairs, expected, options, readers, predictor, tell)
     tell(_SEEN, "figures")
     clips = _clips(pairs, seen)
     found = Resemblance(seen, material, net, gallery, predictor)
     figures, scales = found.figures()
-    figures |= _figures(pairs, seen, material)
+    figures |= other_figures(pairs, seen, material)
     if options.key is not None:
         tell(0.93, "the exact answer")
         scored = score_result(options.key, pairs[0].result, load_judge())
@@ -109,9 +116,11 @@ def evaluate_clips(
         clips=clips,
         figures={name: figures[name] for name in MEASURES if name in figures},
         curves=curves_of(seen, material.by_reader, scales),
-        worst=worst_frames(seen, clips),
+        worst=worst_frames(seen, clips, identity_series(seen, material.by_reader, scales)),
         heat_maps=found.heat_maps(),
         map=points,
+        map_note=found.map_note(),
+        spectrum=spectrum_of(seen),
         likenesses=found.likenesses(folder),
         warnings=_warnings(seen, pairs, material.by_reader[net], net, figures),
         settings=_settings(face, options, net, scales, method),
@@ -161,10 +170,10 @@ def _observe_all(
     return seen
 
 
-def _figures(
+def other_figures(
     pairs: Sequence[ClipPair], seen: Sequence[Observed], material: FaceMaterial
 ) -> dict[str, Figure]:
-    """All but those of identity."""
+    """All but those of identity and of an exact answer."""
     sounds = [_sound(pair, one) for pair, one in zip(pairs, seen, strict=True)]
     return (
         take.kept_figures(seen, sounds)
@@ -215,8 +224,8 @@ def _warnings(
     found = []
     if net != "judge":
         found.append(
-            f"{JUDGE_MISSING}. Who it looks like is told by the network that training uses, which"
-            " flatters methods that train on it."
+            f"{JUDGE_MISSING}. Who it looks like is told by {SHORT_NAMES[net]} instead"
+            + (", which flatters methods that train on it." if net == "training" else ".")
         )
     if len(pairs) < CLIPS_NEEDED:
         clips = "one clip" if len(pairs) == 1 else f"{len(pairs)} clips"
@@ -253,9 +262,7 @@ def _settings(
         "face": face.name,
         "gallery": options.gallery.name if options.gallery else "none",
         "answer key": options.key.name if options.key else "none",
-        "look-alikes, heat maps and map by": "the judge"
-        if net == "judge"
-        else "training's network",
+        "look-alikes, heat maps and map by": SHORT_NAMES[net],
         "map": map_method,
     }
     for name, scale in scales.items():

@@ -77,6 +77,16 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Spectrum:
+    """How strongly the face's brightness changes at each rate, the mean over all clips."""
+
+    hz: tuple[float, ...]
+    result: tuple[float, ...]
+    """Root mean square of each band, levels of 255."""
+    footage: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class WorstFrame:
     """A frame worth a look, and why."""
 
@@ -134,6 +144,9 @@ class Evaluation:
     worst: tuple[WorstFrame, ...] = ()
     heat_maps: tuple[HeatMap, ...] = ()
     map: tuple[Point, ...] = ()
+    map_note: str = ""
+    """Near which real pictures the result's are, in figures."""
+    spectrum: Spectrum | None = None
     likenesses: tuple[Likeness, ...] = ()
     warnings: tuple[str, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faceloom.evaluate import kept, looks, steadiness
 from faceloom.evaluate.distances import frechet_distance, kernel_distance
 from faceloom.evaluate.evaluation import Figure
-from faceloom.evaluate.identity_readers import JUDGE_MISSING, THIRD_MISSING
+from faceloom.evaluate.identity_readers import JUDGE_MISSING
 from faceloom.evaluate.intervals import Samples, Statistic, mean_of, measured
 from faceloom.evaluate.keyscores import KeyScores
 from faceloom.evaluate.likeness import GainScale, Pictures, gain_scale, mean_cosines, ranks
@@ -51,7 +51,7 @@ def identity_figures(
         ending = "" if net == "judge" else f"_{net}"
         names = [f"identity_{what}{ending}" for what in ("gain", "face", "footage")]
         if net not in face:
-            missing = JUDGE_MISSING if net == "judge" else THIRD_MISSING
+            missing = JUDGE_MISSING if net == "judge" else "this network was not asked"
             figures |= {name: Figure(None, note=missing) for name in names}
             continue
         vectors = [one.identities[net] for one in seen]
@@ -218,7 +218,9 @@ def look_figures(seen: Sequence[Observed], face_NF: NDArray[np.floating]) -> dic
     return {
         "sharpness_ratio": measured(sharpness, steadiness.ratio_of_means),
         "colour_difference": measured(colour, mean_of),
-        "colour_excess": measured(colour, lambda r: float((r[:, 0] - r[:, 1]).mean())),
+        "colour_excess": measured(
+            [Samples.of_series(one.singles["colour_cast"]) for one in seen], mean_of
+        ),
         "seam_energy": measured([Samples.of_series(one.singles["seam"]) for one in seen], mean_of),
         "checkerboard_db": measured(
             spectra, lambda r: looks.checkerboard_db(r[:, :half], r[:, half:]),

@@ -287,7 +287,7 @@ class _Looks:
         if result is None:
             self.missed += 1
             return
-        for name, value in _mesh_errors(result, key).items():
+        for name, value in mesh_errors(result, key).items():
             self._note(name, value)
         self._compare_eyes(now, result, key)
         if self.judge is not None and now.index in self._judged:
@@ -332,7 +332,8 @@ class _Looks:
         self.values.setdefault(name, []).append(value)
 
 
-def _mesh_errors(result: Mesh, key: Mesh) -> dict[str, float]:
+def mesh_errors(result: Mesh, key: Mesh) -> dict[str, float]:
+    """The figures of one frame that are read off both meshes, in pixels of the picture."""
     span_px = float(eye_span_px(key))
     apart = np.linalg.norm(result[:, :2].astype(np.float64) - key[:, :2], axis=1)
     rigid = rigid_indices()

@@ -23,7 +23,7 @@ Person = Literal["footage", "face", "result"]
 
 LOOK_ALIKES = 3
 """As many as the note shows."""
-_MAP_NEIGHBOURS = 15
+_MAP_REACH = 0.8
 _LEAST_APART = 1e-3
 _FEW_FOR_UMAP = 10
 
@@ -144,7 +144,11 @@ def heat_map(
 def identity_map(groups: dict[Person, Vectors]) -> tuple[tuple[Point, ...], str]:
     """A place in the plane for every picture, and the name of the method: UMAP (McInnes et al.
     2018, arXiv:1802.03426) where it is installed and there are enough pictures, else principal
-    components."""
+    components.
+
+    A few dozen pictures of three people fall apart into islands whose places are chance, unless
+    each picture's neighbourhood reaches over most of the others.
+    """
     rows = np.concatenate(list(groups.values())).astype(np.float64)
     labels = [(name, k) for name, vectors in groups.items() for k in range(len(vectors))]
     places = _umap(rows)
@@ -156,6 +160,18 @@ def identity_map(groups: dict[Person, Vectors]) -> tuple[tuple[Point, ...], str]
         for (name, k), (x, y) in zip(labels, places, strict=True)
     )
     return points, method
+
+
+def nearest_words(groups: dict[Person, Vectors]) -> str:
+    """Of how many of the result's pictures the nearest real one is of the face's person."""
+    result = groups["result"].astype(np.float64)
+    nearest = [(result @ groups[name].astype(np.float64).T).max(axis=1)
+               for name in ("face", "footage")]  # fmt: skip
+    face = int((nearest[0] > nearest[1]).sum())
+    return (
+        f"By cosine, {face} of {len(result)} pictures of the result are nearest to a real picture"
+        f" of the face's person, {len(result) - face} to one of the footage's."
+    )
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:
@@ -171,11 +187,13 @@ def _umap(rows_ND: Floats) -> Floats | None:
             from umap import UMAP
     except ModuleNotFoundError:
         return None
-    neighbours = min(_MAP_NEIGHBOURS, len(rows_ND) - 1)
+    neighbours = round(_MAP_REACH * (len(rows_ND) - 1))
     with warnings.catch_warnings():
         # It says that a fixed seed means one thread, which is what is wanted.
         warnings.simplefilter("ignore")
-        found = UMAP(n_neighbors=neighbours, metric="cosine", random_state=0).fit_transform(rows_ND)
+        found = UMAP(
+            n_neighbors=neighbours, min_dist=0.4, init="pca", metric="cosine", random_state=0
+        ).fit_transform(rows_ND)
     return np.asarray(found, np.float64)
 
 

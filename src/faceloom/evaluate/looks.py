@@ -8,6 +8,8 @@ from the face's middle to its hull; A places along it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,23 @@ from faceloom.image import RGB
 Floats = NDArray[np.float64]
 Band = NDArray[np.float32]
 
-BAND_RADII = np.linspace(0.6, 1.3, 36)
+BAND_RADII = np.linspace(0.4, 1.7, 66)
 _ANGLES = 96
 _SECTORS = 12
-_RIM, _RING = (0.7, 0.92), (1.06, 1.2)
-"""The face's rim and the ring around it, in hull radii."""
+_RIM, _RING = (-0.3, -0.08), (0.06, 0.2)
+"""The face's rim and the ring around it, in hull radii from where the change ends."""
+_HULL = 1.0
+_HALF_STEP = 0.5 * float(BAND_RADII[1] - BAND_RADII[0])
+_ENDS_WITHIN = (0.7, 1.5)
+_CHANGED_LEVELS, _CHANGED_NOISE, _CHANGED_SHARE = 3.0, 2.5, 0.25
+"""A place is changed where result and footage differ by so many levels, by so many times what they
+do far outside, and by this share of what they do most."""
 _SKIN_DELTA_E = 10.0
 """Where the footage's rim and ring differ by more, the ring shows hair, cloth or background."""
-_SEAM_RADII = (0.8, 1.2)
+_RING_MARGIN = 5.0
+"""So much more a ring may differ from the skin around nose and cheeks: necks lie in the shade."""
+_SEAM_RADII, _SEAM_AMONG = (0.8, 1.2), (0.63, 1.27)
+"""Where a seam is looked for, and where the steps lie that it must stand out of."""
 _SEAM_STEPS = 2
 """A seam is looked for over this many places of the band on either side: 0.08 of the radius."""
 _WINDOW_PX = 64
@@ -58,15 +69,38 @@ def outline_band(rgb: RGB, mesh_4683: Mesh) -> Band:
     return np.asarray(band, np.float32)
 
 
-def colour_step(result_RA3: Band, footage_RA3: Band) -> tuple[float, float]:
-    """Mean CIEDE2000 difference between rim and ring along the outline, result and footage.
+class ColourStep(NamedTuple):
+    """How a face's colour fits its surroundings, CIEDE2000."""
+
+    result: float
+    """Mean difference of rim and ring, in the result."""
+    footage: float
+    """The same in the footage."""
+    cast: float
+    """How far the result's rim is, against its ring, from where the footage's rim is against its
+    own: a tint of the whole face counts in full, whichever way it goes; 0 up."""
+
+
+def colour_step(result_RA3: Band, footage_RA3: Band) -> ColourStep:
+    """Colours on both sides of the outline, which is where the result's change ends in each
+    stretch; the hull where nothing changed.
 
     Only stretches where the footage shows skin on both sides count; the likest quarter of them
     where there is none.
     """
-    steps = [_rim_steps(band) for band in (result_RA3, footage_RA3)]
-    skin = steps[1] < max(_SKIN_DELTA_E, float(np.quantile(steps[1], 0.25)) + 1e-9)
-    return float(steps[0][skin].mean()), float(steps[1][skin].mean())
+    ends = _change_ends(result_RA3, footage_RA3)
+    (rims, rings), (own_rims, own_rings) = (
+        _rims_and_rings(band, ends) for band in (result_RA3, footage_RA3)
+    )
+    step, own_step = ciede2000(rims, rings), ciede2000(own_rims, own_rings)
+    least, _ = _ENDS_WITHIN
+    own_skin = lab_of(np.median(footage_RA3[least > BAND_RADII].reshape(1, -1, 3), axis=1))
+    unlike = np.maximum(own_step, ciede2000(own_rings, own_skin) - _RING_MARGIN)
+    skin = unlike < max(_SKIN_DELTA_E, float(np.quantile(unlike, 0.25)) + 1e-9)
+    place = own_rims[skin].mean(axis=0)
+    shift = ((rims - rings) - (own_rims - own_rings))[skin].mean(axis=0)
+    cast = float(ciede2000(place + shift, place))
+    return ColourStep(float(step[skin].mean()), float(own_step[skin].mean()), cast)
 
 
 def seam_energy(result_RA3: Band, footage_RA3: Band) -> float:
@@ -78,7 +112,8 @@ def seam_energy(result_RA3: Band, footage_RA3: Band) -> float:
     step_R = np.median(step_RA, axis=1)
     radii = BAND_RADII[reach:-reach]
     near = (radii >= _SEAM_RADII[0]) & (radii <= _SEAM_RADII[1])
-    return float(step_R[near].max() - np.median(step_R))
+    among = (radii >= _SEAM_AMONG[0]) & (radii <= _SEAM_AMONG[1])
+    return float(step_R[near].max() - np.median(step_R[among]))
 
 
 def sharpness_pair(result: RGB, footage: RGB, mesh_4683: Mesh) -> tuple[float, float]:
@@ -150,15 +185,36 @@ def _fine_bins() -> NDArray[np.bool_]:
     return np.asarray(np.hypot(down, right) >= _FINE_CYCLES, np.bool_)
 
 
-def _rim_steps(band_RA3: Band) -> Floats:
-    """CIEDE2000 between rim and ring of each sector."""
-    sides = []
+def _change_ends(result_RA3: Band, footage_RA3: Band) -> Floats:
+    """The radius of each sector beyond which the result is the footage: (12,), hull radii."""
+    change_RA = np.abs(result_RA3.astype(np.float64) - footage_RA3).mean(axis=2)
+    change_RS = change_RA.reshape(len(BAND_RADII), _SECTORS, -1).mean(axis=2)
+    least, most = _ENDS_WITHIN
+    radii = BAND_RADII
+    within = (radii >= least) & (radii <= most)
+    noise = float(np.median(change_RS[radii > most]))
+    ends = np.full(_SECTORS, _HULL)
+    for sector in range(_SECTORS):
+        change_R = change_RS[:, sector]
+        limit = max(_CHANGED_LEVELS, _CHANGED_NOISE * noise, _CHANGED_SHARE * change_R.max())
+        changed = radii[within & (change_R > limit)]
+        if len(changed):
+            ends[sector] = changed[-1]
+    return ends
+
+
+def _rims_and_rings(band_RA3: Band, ends_S: Floats) -> tuple[Floats, Floats]:
+    """L*a*b* of rim and ring of each sector: (12, 3) each."""
+    sectors = np.moveaxis(band_RA3.reshape(len(BAND_RADII), _SECTORS, -1, 3), 1, 0)
+    sides: list[Floats] = []
     for low, high in (_RIM, _RING):
-        rows = (low <= BAND_RADII) & (high >= BAND_RADII)
-        sectors = band_RA3[rows].reshape(int(rows.sum()), _SECTORS, -1, 3)
-        # The median leaves out brows, strands of hair and glare.
-        sides.append(np.median(np.moveaxis(sectors, 1, 0).reshape(_SECTORS, -1, 3), axis=1))
-    return ciede2000(lab_of(sides[0]), lab_of(sides[1]))
+        colours = []
+        for sector_RA3, end in zip(sectors, ends_S, strict=True):
+            rows = (end + low - _HALF_STEP <= BAND_RADII) & (end + high + _HALF_STEP >= BAND_RADII)
+            # The median leaves out brows, strands of hair and glare.
+            colours.append(np.median(sector_RA3[rows].reshape(-1, 3), axis=0))
+        sides.append(lab_of(np.stack(colours)))
+    return sides[0], sides[1]
 
 
 def _evenly(polygon_N2: Floats, count: int) -> Floats:

@@ -42,12 +42,21 @@ IDENTITY_NETS = {
     "judge": "the judge (dlib's ResNet, which no training sees)",
     "training": "the network that training sees too (MobileFaceNet): for agreement alone, since a"
     " method can please it without looking alike",
-    "third": "a third network (another MobileFaceNet, which no training sees)",
+    "third": "a third network (MobileNet that learned VGGFace2, which no training sees)",
 }
 """The readers of identity, by the ending of their figures' names."""
+SHORT_NAMES = {
+    "judge": "the judge",
+    "training": "the network that training sees",
+    "third": "the third network",
+}
 _DEEP_METRIC = "King 2017, High Quality Face Recognition with Deep Metric Learning"
 _MOBILE = "Chen et al. 2018, MobileFaceNets, arXiv:1804.07573"
-_NET_SOURCES = {"judge": _DEEP_METRIC, "training": _MOBILE, "third": _MOBILE}
+_NET_SOURCES = {
+    "judge": _DEEP_METRIC,
+    "training": _MOBILE,
+    "third": "Howard et al. 2017, MobileNets, arXiv:1704.04861; Cao et al. 2018, VGGFace2",
+}
 _GAIN = (
     "How far the result went from the person in the footage (0) to as like the face as its own"
     " photographs are to each other (1): (sim(result, face) - sim(footage, face)) / (sim(face,"
@@ -109,7 +118,8 @@ _KEPT = (
     Measure("eye_correlation", "Blinks follow", "kept", "higher", "-1 to 1", "above 0.8",
             "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width).",
             "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)"),
-    Measure("expression_error", "Expression", "kept", "lower", "0% up", "below 2.5%",
+    Measure("expression_error", "Expression", "kept", "lower", "0% up",
+            "below 0.3%; a face that never moves has 0.5% to 0.7% beside a talking one",
             "How far brows, lids and lips move differently: each face is laid onto its own mean"
             " over the clip, and the mean distance of the points' displacements in footage and"
             " result is taken, over the eye span. A face's own shape does not count.",
@@ -142,12 +152,16 @@ _LOOKS = (
             "Deviation of the Laplacian inside the face over that of the footage; below 100% the"
             " result is softer.", "Pech-Pacheco et al. 2000", 0, 100, "%"),
     Measure("colour_difference", "Colour against the surroundings", "looks", "lower", "0 up",
-            "no more than about 1 above the footage's own (the next figure)",
-            "CIEDE2000 difference of the face's rim and the ring around it, where the footage shows"
-            " skin on both sides; the mean over stretches of the outline. 1 is just visible.",
+            "as the footage's own (its curve); the next figure says how far off",
+            "CIEDE2000 difference of the changed face's rim and the ring around it, where the"
+            " footage shows skin on both sides; the mean over stretches of the outline, which is"
+            " where the result's difference to the footage ends. 1 is just visible.",
             "Sharma et al. 2005 (CIEDE2000)", 1),
-    Measure("colour_excess", "Colour seam", "looks", "lower", "about 0 up", "below 1",
-            "The same, less what the footage itself has there.", "Sharma et al. 2005", 1),
+    Measure("colour_excess", "Colour seam", "looks", "lower", "0 up",
+            "below 3; a tint that shows has more",
+            "CIEDE2000 of how far the face's rim, against the ring around it, lies from where the"
+            " footage's rim lies against its own ring; the mean over the outline of the shift in"
+            " L*a*b*. A tint of the whole face counts in full.", "Sharma et al. 2005", 1),
     Measure("seam_energy", "Edge around the face", "looks", "lower", "0 up", "below 2",
             "The step of brightness (levels of 255) across that outline, between 0.8 and 1.2 of"
             " the face's hull, where result minus footage steps most, above what it does"

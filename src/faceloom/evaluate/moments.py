@@ -1,4 +1,4 @@
-"""What happens when: curves over the frames, the worst of them with the reason, and the summary.
+"""What happens when: curves over the frames, and the worst of them with the reason.
 
 A frame is as bad as it is far from the clip's ordinary: (value - median) over the deviation of the
 middle of the clip (1.4826 MAD), which is never taken to be smaller than what a reader's own noise
@@ -13,30 +13,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.evaluate.evaluation import Clip, Curve, Figure, WorstFrame
+from faceloom.evaluate.evaluation import Clip, Curve, Spectrum, WorstFrame
 from faceloom.evaluate.figures import (
     brightness_change,
     expression_series,
     gaze_errors_deg,
     pose_errors_deg,
 )
+from faceloom.evaluate.identity_readers import most_honest
 from faceloom.evaluate.likeness import GainScale, Pictures, mean_cosines
-from faceloom.evaluate.measures import MEASURES
+from faceloom.evaluate.measures import SHORT_NAMES
 from faceloom.evaluate.observe import Observed
-from faceloom.evaluate.steadiness import fast_changes
+from faceloom.evaluate.steadiness import brightness_spectrum, fast_changes
 
 Series = NDArray[np.float64]
 
 MOST_WORST = 12
 _WORTH_A_LOOK = 3.5
+_LEAST_SHOWN, _LEAST_SEVERITY = 4, 2.0
+"""A clip without bad frames shows its least good ones, if they stand out at all."""
 _LOST_SEVERITY = 20.0
-_APART_S = 0.4
-"""Of the bad frames within this time the worst is shown."""
+_APART_S, _OTHERWISE_APART_S = 0.4, 0.1
+"""Of the frames that are bad for one reason within this time the worst is shown; of those that are
+bad for different ones, within the shorter time."""
 _SIGNIFICANT = 5
-_FLICKER_LEVELS = 2.0
-_MUCH_FLICKER = 6.0
-_MOST_STRETCHES = 3
-_JOIN_S = 0.7
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,10 @@ def curves_of(
 ) -> tuple[Curve, ...]:
     """Curves over all clips, in the order of their use."""
     curves = []
-    net = "judge" if "judge" in scales else "training"
-    if net in scales and scales[net].known:
-        gains = [_gain_series(one, net, face[net], scales[net]) for one in seen]
-        curves.append(_curve("identity", "looks like the face, by " + (
-            "the judge" if net == "judge" else "the network of training"), "", "higher", gains
-        ))  # fmt: skip
+    gains = identity_series(seen, face, scales)
+    if gains is not None:
+        title = f"looks like the face, by {SHORT_NAMES[most_honest(scales)]}"
+        curves.append(_curve("identity", title, "", "higher", gains))
     for name, title in (("mouth", "mouth opening"), ("eyes", "eye opening")):
         both = [one.pairs[name] for one in seen]
         curves.append(_curve(name, title, "", "neither", [pair.result for pair in both],
@@ -88,60 +86,84 @@ def curves_of(
     return tuple(curves)
 
 
+def identity_series(
+    seen: Sequence[Observed], face: Mapping[str, Pictures], scales: Mapping[str, GainScale]
+) -> list[Series] | None:
+    """The identity gain of every frame of each clip, by the most honest network; None where the
+    two people cannot be told apart."""
+    net = most_honest(scales) if scales else ""
+    if not net or not scales[net].known:
+        return None
+    return [_gain_series(one, net, face[net], scales[net]) for one in seen]
+
+
+def spectrum_of(seen: Sequence[Observed]) -> Spectrum | None:
+    """The spectrum of the face's brightness, result and footage; of the clips that have the first
+    one's rates. None for clips that are too short."""
+    found = []
+    for one in seen:
+        both = [brightness_spectrum(side, one.rate) for side in one.brightness_TB]
+        if both[0] is not None and both[1] is not None:
+            found.append((both[0].hz_F, both[0].levels_F, both[1].levels_F))
+    if not found:
+        return None
+    hz = found[0][0]
+    alike = [row for row in found if len(row[0]) == len(hz) and np.allclose(row[0], hz, rtol=0.01)]
+    sides = [np.sqrt(np.mean([row[side] ** 2 for row in alike], axis=0)) for side in (1, 2)]
+    return Spectrum(*(tuple(float(f"{x:.4g}") for x in values) for values in (hz, *sides)))
+
+
 def flicker_series(one: Observed) -> Series:
     """Size of the fast changes of brightness, the root mean square over the blocks."""
     fast = fast_changes(brightness_change(one), one.rate)
     return np.asarray(np.sqrt((fast**2).mean(axis=1)), np.float64)
 
 
-def worst_frames(seen: Sequence[Observed], clips: Sequence[Clip]) -> tuple[WorstFrame, ...]:
-    """Frames worth a look over all clips, worst first, at most one within 0.4 s."""
+def worst_frames(
+    seen: Sequence[Observed], clips: Sequence[Clip], gains: Sequence[Series] | None = None
+) -> tuple[WorstFrame, ...]:
+    """Frames worth a look over all clips, worst first, of neighbours only the worst.
+
+    `gains` are the `identity_series`, where there are any.
+    """
     found = []
-    for one, clip in zip(seen, clips, strict=True):
+    for number, (one, clip) in enumerate(zip(seen, clips, strict=True)):
+        gain = gains[number] if gains is not None else None
         found += [WorstFrame(clip.first_frame + k, reason, round(severity, 2))
-                  for k, reason, severity in _worst_of_clip(one)]  # fmt: skip
+                  for k, reason, severity in _worst_of_clip(one, gain)]  # fmt: skip
     found.sort(key=lambda moment: (-moment.severity, moment.frame))
-    return tuple(found[:MOST_WORST])
-
-
-def summary_of(
-    figures: Mapping[str, Figure], seen: Sequence[Observed], clips: Sequence[Clip]
-) -> str:
-    """One line that a person understands."""
-    parts = [_identity_words(figures), _lips_words(figures), *_flicker_words(seen, clips)]
-    lost = sum(int(one.missed_T.sum()) for one in seen)
-    if lost:
-        parts.append(f"the face is lost in {lost} frame{'s' if lost > 1 else ''}")
-    changed = figures["outside_changed"].value
-    if changed is not None and changed > 0.001:
-        parts.append(f"{100 * changed:.1f}% of the picture outside the face changed")
-    kept = figures["sound_kept"].value
-    if kept is not None and kept < 1:
-        parts.append("the sound was changed")
-    return "; ".join(part for part in parts if part)
+    bad = sum(moment.severity >= _WORTH_A_LOOK for moment in found)
+    return tuple(found[: min(MOST_WORST, max(bad, _LEAST_SHOWN))])
 
 
 # -- worst frames ---------------------------------------------------------------------------------
 
 
-def _worst_of_clip(one: Observed) -> list[tuple[int, str, float]]:
+def _worst_of_clip(one: Observed, gain: Series | None) -> list[tuple[int, str, float]]:
     severity = np.zeros(one.frames)
     reasons: list[Callable[[int], str] | None] = [None] * one.frames
-    for watch in _watches(one):
+    watches = _watches(one)
+    if gain is not None:
+        watches.append(_Watch(-gain, 0.1, lambda _: "it looks less like B"))
+    for watch in watches:
         for k, value in enumerate(_deviations(watch)):
             if value > severity[k]:
                 severity[k], reasons[k] = value, watch.reason
     for k in np.flatnonzero(one.missed_T).tolist():
-        severity[k], reasons[k] = _LOST_SEVERITY, lambda _: "the face is lost"
-    reach = max(1, round(_APART_S * one.rate))
-    found: list[tuple[int, str, float]] = []
+        severity[k], reasons[k] = _LOST_SEVERITY, _lost
+    reaches = [max(1, round(apart * one.rate)) for apart in (_OTHERWISE_APART_S, _APART_S)]
+    chosen: list[tuple[int, Callable[[int], str]]] = []
     for k in np.argsort(-severity, kind="stable").tolist():
         reason = reasons[k]
-        if severity[k] < _WORTH_A_LOOK or reason is None or len(found) == MOST_WORST:
+        if severity[k] < _LEAST_SEVERITY or reason is None or len(chosen) == MOST_WORST:
             break
-        if all(abs(k - other) > reach for other, *_ in found):
-            found.append((k, reason(k), float(severity[k])))
-    return found
+        if all(abs(k - other) > reaches[reason is why] for other, why in chosen):
+            chosen.append((k, reason))
+    return [(k, reason(k), float(severity[k])) for k, reason in chosen]
+
+
+def _lost(_: int) -> str:
+    return "the face is lost"
 
 
 def _watches(one: Observed) -> list[_Watch]:
@@ -157,7 +179,7 @@ def _watches(one: Observed) -> list[_Watch]:
             "mouth", mouth.result[k], mouth.footage[k], 0.05), 0.0),
         _Watch(_off_ordinary(excess("eyes")), 0.05, lambda k: _opening_words(
             "eyes", eyes.result[k], eyes.footage[k], 0.15), 0.0),
-        _Watch(expression_series(one), 0.01, lambda _: "the expression is another", 0.0),
+        _Watch(expression_series(one), 0.0025, lambda _: "the expression is another", 0.0),
         _Watch(pose_errors_deg(one), 1.5, lambda k: "the head is turned"
                f" {pose_errors_deg(one)[k]:.0f}° away from the footage's"),
         _Watch(gaze_errors_deg(one), 4.0, lambda k: "the eyes look"
@@ -166,10 +188,11 @@ def _watches(one: Observed) -> list[_Watch]:
         _Watch(excess("warp_error"), 1.5, lambda _: "the face changes all at once"),
         _Watch(flicker_series(one), 1.0, lambda _: "the face flickers"),
         _Watch(softness.astype(np.float64), 0.25, lambda _: "the face is blurred"),
-        _Watch(excess("colour"), 1.0, lambda _: "the face's colour does not fit its surroundings"),
+        _Watch(one.singles["colour_cast"].astype(np.float64), 1.0, lambda _: "the face's colour"
+               " does not fit its surroundings"),
         _Watch(one.singles["seam"].astype(np.float64), 2.0, lambda _: "an edge shows around the"
                " face"),
-        _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.1, lambda _: "something"
+        _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.3, lambda _: "something"
                " changed outside the face", 0.0),
     ]  # fmt: skip
 
@@ -198,71 +221,6 @@ def _opening_words(what: str, result: float, footage: float, shut: float) -> str
     if footage < shut <= result:
         return f"the {what} {verb} open where the footage's {verb} shut"
     return f"the {what} {verb} {'wider' if result > footage else 'less'} open than the footage's"
-
-
-# -- words ----------------------------------------------------------------------------------------
-
-
-def _identity_words(figures: Mapping[str, Figure]) -> str:
-    for name, addition in (
-        ("identity_gain", ""),
-        ("identity_gain_training", " (by the network of training, no judge)"),
-    ):
-        gain = figures[name].value
-        if gain is not None:
-            return f"looks like B: {MEASURES[name].text(gain)} of a real photo{addition}"
-    return "whether it looks like B cannot be told"
-
-
-def _lips_words(figures: Mapping[str, Figure]) -> str:
-    mouth, lag = figures["mouth_correlation"].value, figures["lip_lag_s"].value
-    if mouth is None:
-        return "the lips do not move"
-    if lag is not None and abs(lag) >= 0.06:
-        return f"lips are {abs(lag):.2f} s {'late' if lag > 0 else 'early'}"
-    if mouth >= 0.85:
-        return "lips follow"
-    return "lips follow roughly" if mouth >= 0.6 else "lips do not follow"
-
-
-def _flicker_words(seen: Sequence[Observed], clips: Sequence[Clip]) -> list[str]:
-    """Where it flickers; times only where there is one clip."""
-    series = [flicker_series(one) for one in seen]
-    known = np.concatenate(series) if series else np.zeros(0)
-    known = known[np.isfinite(known)]
-    if not known.size:
-        return []
-    bad = known > _FLICKER_LEVELS
-    if not bad.any():
-        return ["steady"]
-    amount = "strong" if np.median(known[bad]) > _MUCH_FLICKER else "slight"
-    if bad.mean() > 0.3:
-        return [f"{amount} flicker throughout"]
-    if len(clips) > 1:
-        flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
-        return [f"{amount} flicker in {flickering} of {len(clips)} clips"]
-    stretches = _stretches(series[0] > _FLICKER_LEVELS, seen[0].rate)
-    times = ", ".join(_clock_range(*stretch) for stretch in stretches[:_MOST_STRETCHES])
-    more = " and more" if len(stretches) > _MOST_STRETCHES else ""
-    return [f"{amount} flicker at {times}{more}"]
-
-
-def _stretches(bad_T: NDArray[np.bool_], rate: float) -> list[tuple[float, float]]:
-    """Beginnings and ends, seconds, of the bad stretches; longest first, then in order of time."""
-    joined: list[list[int]] = []
-    for k in np.flatnonzero(bad_T).tolist():
-        if joined and (k - joined[-1][1]) / rate <= _JOIN_S:
-            joined[-1][1] = k
-        else:
-            joined.append([k, k])
-    longest = sorted(joined, key=lambda s: s[0] - s[1])[:_MOST_STRETCHES]
-    rest = [s for s in joined if s not in longest]
-    return [(s[0] / rate, s[1] / rate) for s in [*sorted(longest), *rest]]
-
-
-def _clock_range(start_s: float, end_s: float) -> str:
-    first, last = (f"{int(t) // 60}:{int(t) % 60:02d}" for t in (start_s, end_s))
-    return first if first == last else f"{first}-{last}"
 
 
 # -- curves ---------------------------------------------------------------------------------------

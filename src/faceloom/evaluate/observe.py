@@ -43,7 +43,7 @@ SERIES = (
     "sharpness", "colour",
 )  # fmt: skip
 """What is read off result and footage alike: a pair a frame."""
-SINGLES = ("seam", "outside_error", "outside_changed", "time_error_s")
+SINGLES = ("colour_cast", "seam", "outside_error", "outside_changed", "time_error_s")
 """What is read off both together: one number a frame."""
 
 
@@ -255,11 +255,17 @@ class _Observer:
     def _read_looks(self, moment: PairedFrame, meshes: tuple[Mesh, Mesh]) -> None:
         result, footage = moment.result, moment.footage
         bands = [looks.outline_band(rgb, meshes[1]) for rgb in (result, footage)]
-        self._numbers["colour"].append(looks.colour_step(*bands))
+        colour = looks.colour_step(*bands)
+        self._numbers["colour"].append((colour.result, colour.footage))
         self._numbers["sharpness"].append(looks.sharpness_pair(result, footage, meshes[1]))
         error, changed = outside_changes(result, footage, meshes)
-        values = {"seam": looks.seam_energy(*bands), "outside_error": error,
-                  "outside_changed": changed, "time_error_s": _time_error(moment)}  # fmt: skip
+        values = {
+            "colour_cast": colour.cast,
+            "seam": looks.seam_energy(*bands),
+            "outside_error": error,
+            "outside_changed": changed,
+            "time_error_s": _time_error(moment),
+        }
         for name, value in values.items():
             self._singles[name].append(value)
         if moment.index in self._spectral:

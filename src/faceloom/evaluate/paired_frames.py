@@ -68,7 +68,7 @@ def pair_clips(footage: Path, result: Path) -> list[ClipPair]:
         return [ClipPair(clip.stem, by_name[clip.stem], clip) for clip in after]
     if len(before) != len(after):
         raise UserError(
-            f"{result}: holds {len(after)} clips, and {footage} {len(before)}, not called alike;"
+            f"{result}: clips in it {len(after)}, in {footage} {len(before)}, not called alike;"
             " give one result for each clip of the footage, by the same name"
         )
     return [ClipPair(_name(b), a, b) for a, b in zip(before, after, strict=True)]

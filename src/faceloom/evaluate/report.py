@@ -24,7 +24,7 @@ from faceloom.evaluate.report_charts import (
     CurveDrawing,
     draw_curve,
     draw_heat_maps,
-    map_words,
+    draw_spectrum,
     place_points,
     time_ticks,
 )
@@ -48,9 +48,9 @@ GROUP_TITLES: dict[Group, str] = {
     "key": "How near it is to the exact answer",
 }
 _PEOPLE = {
-    "footage": "the person in the footage",
+    "footage": "A, the person in the footage",
     "result": "the result",
-    "face": "the person whose face it is",
+    "face": "B, the person whose face it is",
 }
 
 
@@ -102,8 +102,10 @@ def render_report(evaluation: Evaluation, folder: Path, embedded: Sequence[Embed
         heat_maps=heat_maps,
         heat_scale=heat_scale,
         points=place_points(evaluation.map) if evaluation.map else [],
-        map_words=map_words(evaluation.map),
+        spectrum=draw_spectrum(evaluation.spectrum) if evaluation.spectrum else None,
         people=_look_alikes(evaluation.likenesses, folder),
+        agreement=_agreement_words(evaluation),
+        who=_who(evaluation),
         data=_script_data(clips, embedded, curves, evaluation),
     )
 
@@ -276,6 +278,27 @@ def _look_alikes(likenesses: Sequence[Likeness], folder: Path) -> list[Person]:
         if alike:
             people.append(Person(title.capitalize(), alike))
     return people
+
+
+def _agreement_words(evaluation: Evaluation) -> str:
+    """How many look-alikes result and face share, of how many."""
+    found = {of: [each.name for each in evaluation.likenesses if each.of == of]
+             for of in ("face", "result")}  # fmt: skip
+    if not found["face"] or not found["result"]:
+        return ""
+    shared = len(set(found["face"]) & set(found["result"]))
+    return f"Result and face share {shared} of {len(found['face'])}."
+
+
+def _who(evaluation: Evaluation) -> str:
+    """Who A and B are: the names of what was given."""
+    footage = evaluation.clips[0].footage
+    if len(evaluation.clips) > 1:
+        footage += f" and {len(evaluation.clips) - 1} more"
+    face = evaluation.settings.get("face", "")
+    return f"A is the person in the footage ({footage}), B the face put in" + (
+        f" ({face})." if face else "."
+    )
 
 
 # -- the page -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.evaluate.evaluation import Clip, Curve, HeatMap, Point
+from faceloom.evaluate.evaluation import Clip, Curve, HeatMap, Point, Spectrum
 from faceloom.evaluate.report_media import data_uri
 from faceloom.image import encode_image
 
@@ -27,6 +27,8 @@ _MOST_CELLS = 12
 _PICTURE_PX = 480
 _COLOURS = "cividis"
 """Reads the same for eyes that tell red from green and those that do not."""
+_SLOWEST_HZ = 1.0
+_LEAST_BANDS = 4
 _MAP_SIDE = 100.0
 _MAP_MARGIN = 4.0
 
@@ -76,6 +78,46 @@ def draw_curve(curve: Curve) -> CurveDrawing:
         digits=digits,
         words=_curve_words(curve, values, footage, digits),
     )
+
+
+@dataclass(frozen=True)
+class SpectrumDrawing:
+    """A spectrum, ready for the page; places as those of curves."""
+
+    line: str
+    footage_line: str
+    ticks: tuple[Tick, ...]
+    hz_ticks: tuple[Tick, ...]
+    words: str
+
+
+def draw_spectrum(spectrum: Spectrum) -> SpectrumDrawing | None:
+    """From 1 Hz on, below which light and posture change; None where nothing is left."""
+    hz = np.array(spectrum.hz)
+    fast = hz >= _SLOWEST_HZ
+    if fast.sum() < _LEAST_BANDS:
+        return None
+    hz, sides = hz[fast], [np.array(side)[fast] for side in (spectrum.result, spectrum.footage)]
+    high = max(float(np.max(sides)), 1e-6) * (1 + _MARGIN)
+    places = (hz - hz[0]) / (hz[-1] - hz[0])
+    lines = [
+        "M" + "L".join(f"{x:.1f} {y:.2f}" for x, y in
+                       zip(places * BOX_WIDTH, (1 - side / high) * BOX_HEIGHT, strict=True))
+        for side in sides
+    ]  # fmt: skip
+    hz_ticks = tuple(
+        Tick((value - hz[0]) / (hz[-1] - hz[0]), f"{value:g} Hz")
+        for value in _round_numbers(float(hz[0]), float(hz[-1]), 6) if hz[0] <= value <= hz[-1]
+    )  # fmt: skip
+    excess = sides[0] ** 2 - sides[1] ** 2
+    top = int(np.argmax(excess))
+    words = (
+        f"The face's brightness changes most beyond the footage's at {hz[top]:.1f} Hz:"
+        f" {sides[0][top]:.2f} levels, the footage's {sides[1][top]:.2f}."
+        if excess[top] > 0
+        else "At no rate does the face's brightness change more than the footage's."
+    )
+    return SpectrumDrawing(lines[0], lines[1], tuple(_ticks(0.0, high)), hz_ticks, words)
 
 
 def time_ticks(clips: Sequence[Clip]) -> list[Tick]:
@@ -169,22 +211,6 @@ def place_points(points: Sequence[Point]) -> list[PlacedPoint]:
         PlacedPoint(round(float(x), 2), round(float(y), 2), point.group, point.label)
         for (x, y), point in zip(placed, points, strict=True)
     ]
-
-
-def map_words(points: Sequence[Point]) -> str:
-    """Of how many of the result's pictures the nearest real one is of the face's person."""
-    real = [point for point in points if point.group != "result"]
-    swapped = [point for point in points if point.group == "result"]
-    if not real or not swapped:
-        return ""
-    nearest = [
-        min(real, key=lambda other: math.hypot(other.x - point.x, other.y - point.y)).group
-        for point in swapped
-    ]
-    return (
-        f"Of {len(swapped)} pictures of the result, {nearest.count('face')} lie nearest to a real"
-        f" picture of the face's person, {nearest.count('footage')} to one of the footage's."
-    )
 
 
 def _array(values: Values) -> NDArray[np.float64]:

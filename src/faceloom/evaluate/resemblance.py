@@ -21,6 +21,7 @@ from faceloom.evaluate.likeness import (
     heat_map,
     identity_map,
     look_alikes,
+    nearest_words,
 )
 from faceloom.evaluate.material import FaceMaterial, Gallery, write_thumbnail
 from faceloom.evaluate.observe import PREDICTOR, Observed
@@ -96,6 +97,11 @@ class Resemblance:
         """A place for every picture, and how it was found."""
         people = self._people
         return identity_map(people) if len(people["result"]) else ((), "none")
+
+    def map_note(self) -> str:
+        """What the map is about in figures: near which real pictures the result's are."""
+        people = self._people
+        return nearest_words(people) if len(people["result"]) else ""
 
     @cached_property
     def _people(self) -> dict[Person, Vectors]:

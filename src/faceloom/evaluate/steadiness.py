@@ -105,17 +105,20 @@ def flicker_levels(fast_NB: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Mean power spectrum of brightness over the blocks."""
+class BrightnessSpectrum:
+    """Mean spectrum of brightness over the blocks."""
 
     hz_F: Floats
-    power_F: Floats
+    levels_F: Floats
+    """Root mean square of each band: their squares add up to the variance."""
 
 
-def flicker_spectrum(change_TB: NDArray[np.floating], rate: float) -> Spectrum | None:
+def brightness_spectrum(
+    brightness_TB: NDArray[np.floating], rate: float
+) -> BrightnessSpectrum | None:
     """Welch's spectrum (64 frames, Hann, half overlapping) of the frames without gaps; None if
-    there are fewer in a row."""
-    values = np.asarray(change_TB, np.float64)
+    there are fewer than 16 in a row."""
+    values = np.asarray(brightness_TB, np.float64)
     whole = np.atleast_1d(np.isfinite(values).all(axis=1))
     length = min(_WELCH_FRAMES, len(values))
     window = np.hanning(length + 1)[:-1, None] if length else np.zeros((0, 1))
@@ -128,18 +131,23 @@ def flicker_spectrum(change_TB: NDArray[np.floating], rate: float) -> Spectrum |
     if not spectra:
         return None
     hz_F = np.fft.rfftfreq(length, 1 / rate).astype(np.float64)
-    return Spectrum(hz_F, np.mean(spectra, axis=0, dtype=np.float64))
+    both_ways = np.full(len(hz_F), 2.0)
+    both_ways[0] = 1.0
+    if length % 2 == 0:
+        both_ways[-1] = 1.0
+    power_F = both_ways * np.mean(spectra, axis=0, dtype=np.float64)
+    return BrightnessSpectrum(hz_F, np.sqrt(power_F / (length * float((window**2).sum()))))
 
 
 def flicker_rate_hz(change_TB: NDArray[np.floating], rate: float) -> float:
     """Where the spectrum above 3 Hz is strongest; nan where nothing flickers."""
-    spectrum = flicker_spectrum(change_TB, rate)
+    spectrum = brightness_spectrum(change_TB, rate)
     fast = fast_changes(change_TB, rate)
     fast = fast[np.isfinite(fast).all(axis=1)]
     if spectrum is None or not len(fast) or flicker_levels(fast) < _LEAST_FLICKER:
         return float("nan")
-    power = np.where(spectrum.hz_F >= _FLICKER_HZ, spectrum.power_F, 0)
-    return float(spectrum.hz_F[int(np.argmax(power))])
+    levels = np.where(spectrum.hz_F >= _FLICKER_HZ, spectrum.levels_F, 0)
+    return float(spectrum.hz_F[int(np.argmax(levels))])
 
 
 def spread(vectors_ND: NDArray[np.floating]) -> float:
