@@ -96,7 +96,9 @@ def ship(run: Path, size_px: int, pictures: int) -> Path:
     return target
 
 
-def _tell(status: TrainStatus) -> None:
+def _tell(status: TrainStatus | PairBalance) -> None:
+    if isinstance(status, PairBalance):
+        return  # Everybody on both sides: there is nothing to balance.
     if status.notice is not None:
         print(status.notice, flush=True)
     elif status.step % _TOLD_EVERY_STEPS == 0:

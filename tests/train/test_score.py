@@ -11,6 +11,7 @@ from tests.conftest import SmallJob
 from torch import Tensor
 
 from faceloom.data.faceset import FaceSet
+from faceloom.faces.drawing import LandmarkKind
 from faceloom.faces.face import Patch
 from faceloom.models.base import Side
 from faceloom.train.hold_out import Rows
@@ -22,7 +23,8 @@ SIZE_PX = 96
 class Untouched:
     """Paints what it is given."""
 
-    size_px, coverage, landmarks = SIZE_PX, 1.0, None
+    size_px, coverage = SIZE_PX, 1.0
+    landmarks: LandmarkKind | None = None
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return x_BCHW
