@@ -20,7 +20,8 @@ from faceloom.models.masked_gan import MaskedGanConfig, Schedule
 from faceloom.nets.blocks import seeded_init
 from faceloom.nets.generators import GeneratorShape
 from faceloom.train.config import Budget, TrainConfig, from_dict, to_dict, with_settings
-from faceloom.train.loop import Trainer, learning_rate
+from faceloom.train.loop import Trainer
+from faceloom.train.optimizer import learning_rate
 from faceloom.train.run import Place, Run, SideRecord, load_swapper
 from faceloom.train.status import TrainStatus
 

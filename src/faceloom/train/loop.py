@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.errors import UserError
 from faceloom.models.base import Learner, Moment, Phase
-from faceloom.train.config import OptimizerConfig, TrainConfig
+from faceloom.train.config import TrainConfig
 from faceloom.train.distributed import Processes, connect
 from faceloom.train.done import is_flat, progress_of, score_due
 from faceloom.train.gradients import PieceTooLargeError, Split, compute_alike
@@ -39,6 +39,13 @@ from faceloom.train.health import (
     not_finite_error,
     watch_pictures,
     watch_step,
+)
+from faceloom.train.optimizer import (
+    learning_rate,
+    load_optimizer_state,
+    make_optimizer,
+    optimizer_state,
+    under,
 )
 from faceloom.train.preview import using
 from faceloom.train.run import Place, Run
@@ -80,7 +87,9 @@ class Trainer:
         self._probe = probe.to(self.device) if probe is not None else None
         learner.all_modules.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.phases = learner.phases()
-        self.optimizers = {phase.name: _optimizer(phase, config) for phase in self.phases}
+        self.optimizers = {
+            phase.name: make_optimizer(phase, config.optimizer) for phase in self.phases
+        }
         self.average = {
             name: tensor.detach().clone()
             for name, tensor in learner.generator_modules.state_dict().items()
@@ -134,32 +143,17 @@ class Trainer:
     def _state(self) -> dict[str, Tensor]:
         state = {f"model.{n}": t for n, t in self.learner.all_modules.state_dict().items()}
         state |= {f"average.{name}": tensor for name, tensor in self.average.items()}
-        for phase in self.phases:
-            for index, parameter in enumerate(phase.parameters):
-                for name, value in self.optimizers[phase.name].state[parameter].items():
-                    state[f"optimizer.{phase.name}.{index}.{name}"] = torch.as_tensor(value)
+        known = optimizer_state(self.optimizers, self.phases)
+        state |= {f"optimizer.{name}": tensor for name, tensor in known.items()}
         return {name: tensor.detach().cpu() for name, tensor in state.items()}
 
     def _load_state(self, tensors: dict[str, Tensor]) -> None:
-        weights = _under(tensors, "model.")
+        weights = under(tensors, "model.")
         self.learner.all_modules.load_state_dict(weights)
-        average = _under(tensors, "average.")
+        average = under(tensors, "average.")
         for name, own in self.average.items():
             own.copy_(average[name])
-        for phase in self.phases:
-            saved = _under(tensors, f"optimizer.{phase.name}.")
-            optimizer = self.optimizers[phase.name]
-            for index, parameter in enumerate(phase.parameters):
-                state = _under(saved, f"{index}.")
-                optimizer.state.pop(parameter, None)
-                if state:
-                    optimizer.state[parameter] = {
-                        # In the parameter's own memory layout, which fused steps rely on.
-                        name: value.clone()
-                        if name == "step"
-                        else torch.empty_like(parameter).copy_(value)
-                        for name, value in state.items()
-                    }
+        load_optimizer_state(self.optimizers, self.phases, under(tensors, "optimizer."))
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -406,29 +400,5 @@ class Trainer:
         self.teller.figures(self.place, self.progress, window, means, rate * self.place.rate)
 
 
-def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
-    """Linear warm-up over steps, level to `plateau`, then a cosine to `final_share`."""
-    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    fall = max(0.0, progress - config.plateau) / max(1e-9, 1 - config.plateau)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fall)))
-    return config.lr * warm * (config.final_share + (1 - config.final_share) * cosine)
-
-
-def _optimizer(phase: Phase, config: TrainConfig) -> torch.optim.AdamW:
-    # Adversaries react to each other; less momentum keeps them from circling (Radford et al. 2016).
-    first_beta = 0.5 if phase.adversary else 0.9
-    return torch.optim.AdamW(
-        phase.parameters,
-        lr=config.optimizer.lr,
-        betas=(first_beta, 0.99),
-        weight_decay=config.optimizer.weight_decay,
-        fused=True,
-    )
-
-
 def _on(batch: Batch, device: torch.device) -> Batch:
     return batch if device.type == "cpu" else batch.to(device)
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

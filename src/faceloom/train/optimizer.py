@@ -1,0 +1,70 @@
+"""Each phase's optimiser: AdamW (Loshchilov & Hutter 2019), its rate over a run, and its state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from faceloom.models.base import Phase
+from faceloom.train.config import OptimizerConfig
+
+Optimizers = Mapping[str, torch.optim.Optimizer]
+"""By the name of their phase."""
+
+
+def make_optimizer(phase: Phase, config: OptimizerConfig) -> torch.optim.AdamW:
+    """The optimiser of a phase's weights."""
+    # Adversaries react to each other; less momentum keeps them from circling (Radford et al. 2016).
+    first_beta = 0.5 if phase.adversary else 0.9
+    return torch.optim.AdamW(
+        phase.parameters,
+        lr=config.lr,
+        betas=(first_beta, 0.99),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
+    """Linear warm-up over steps, level to `plateau`, then a cosine to `final_share`."""
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    fall = max(0.0, progress - config.plateau) / max(1e-9, 1 - config.plateau)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fall)))
+    return config.lr * warm * (config.final_share + (1 - config.final_share) * cosine)
+
+
+def optimizer_state(optimizers: Optimizers, phases: Sequence[Phase]) -> dict[str, Tensor]:
+    """What optimisers remember of each weight, by phase, place and name, for a checkpoint."""
+    return {
+        f"{phase.name}.{index}.{name}": torch.as_tensor(value)
+        for phase in phases
+        for index, parameter in enumerate(phase.parameters)
+        for name, value in optimizers[phase.name].state[parameter].items()
+    }
+
+
+def load_optimizer_state(
+    optimizers: Optimizers, phases: Sequence[Phase], tensors: dict[str, Tensor]
+) -> None:
+    """Undo `optimizer_state`; a weight without a record has none afterwards."""
+    for phase in phases:
+        optimizer = optimizers[phase.name]
+        for index, parameter in enumerate(phase.parameters):
+            state = under(tensors, f"{phase.name}.{index}.")
+            optimizer.state.pop(parameter, None)
+            if state:
+                optimizer.state[parameter] = {
+                    # In the parameter's own memory layout, which fused steps rely on.
+                    name: value.clone()
+                    if name == "step"
+                    else torch.empty_like(parameter).copy_(value)
+                    for name, value in state.items()
+                }
+
+
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with the prefix, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
