@@ -6,7 +6,7 @@ seen. Faces are kept in memory as bytes, a little finer than the training frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -65,12 +65,15 @@ class SideBatch:
     """The same on the target."""
 
     def to(self, device: torch.device) -> SideBatch:
-        tensors = (getattr(self, field.name) for field in fields(self))
-        return SideBatch(*(None if t is None else t.to(device) for t in tensors))  # type: ignore[arg-type]
+        return self._each(lambda tensor: tensor.to(device))
 
     def part(self, faces: slice) -> SideBatch:
         """Some of the faces."""
-        return SideBatch(*(getattr(self, field.name)[faces] for field in fields(self)))
+        return self._each(lambda tensor: tensor[faces])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> SideBatch:
+        tensors = (getattr(self, field.name) for field in fields(self))
+        return SideBatch(*(None if t is None else change(t) for t in tensors))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
