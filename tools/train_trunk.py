@@ -42,7 +42,7 @@ _TOLD_EVERY_STEPS = 50
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--people", type=int, default=196)
+    parser.add_argument("--people", type=int, default=197)
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=0)
