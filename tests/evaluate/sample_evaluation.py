@@ -20,6 +20,7 @@ from faceloom.evaluate.evaluation import (
     HeatMap,
     Likeness,
     Point,
+    Spectrum,
     WorstFrame,
 )
 from faceloom.evaluate.measures import MEASURES
@@ -138,6 +139,10 @@ def _evaluation(clips: list[Clip], frames: int) -> Evaluation:
             Point(x + k, y - k, group, f"{group} {k} {NASTY}")
             for group, (x, y) in _PLACES.items()
             for k in (0, 0.5, 1)
+        ),
+        map_note=f"By cosine, 3 of 3 pictures are nearest to the face {NASTY}.",
+        spectrum=Spectrum(
+            tuple(k / 2 for k in range(26)), (0.2,) * 12 + (1.5,) + (0.2,) * 13, (0.2,) * 26
         ),
         likenesses=tuple(
             Likeness(of, rank, f"{who} {NASTY}", 0.9 - rank / 10, picture)

@@ -112,14 +112,14 @@ def _identity() -> list[Measure]:
 
 
 _KEPT = (
-    Measure("mouth_correlation", "Mouth follows", "kept", "higher", "-1 to 1", "above 0.9",
+    Measure("mouth_correlation", "Mouth follows", "kept", "higher", "-1 to 1", "above 0.85",
             "Pearson's correlation of the mouth's opening (gap of the inner lips over the eye span)"
             " in the footage and in the result, frame by frame.", "Kartynnik et al. 2019 (mesh)"),
     Measure("eye_correlation", "Blinks follow", "kept", "higher", "-1 to 1", "above 0.8",
             "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width).",
             "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)"),
     Measure("expression_error", "Expression", "kept", "lower", "0% up",
-            "below 0.3%; a face that never moves has 0.5% to 0.7% beside a talking one",
+            "below 0.5%; a face that never moves has 0.5% to 0.7% beside a talking one",
             "How far brows, lids and lips move differently: each face is laid onto its own mean"
             " over the clip, and the mean distance of the points' displacements in footage and"
             " result is taken, over the eye span. A face's own shape does not count.",
@@ -158,16 +158,16 @@ _LOOKS = (
             " where the result's difference to the footage ends. 1 is just visible.",
             "Sharma et al. 2005 (CIEDE2000)", 1),
     Measure("colour_excess", "Colour seam", "looks", "lower", "0 up",
-            "below 3; a tint that shows has more",
+            "below 3; up to 8 where the two jaws are lit differently",
             "CIEDE2000 of how far the face's rim, against the ring around it, lies from where the"
             " footage's rim lies against its own ring; the mean over the outline of the shift in"
             " L*a*b*. A tint of the whole face counts in full.", "Sharma et al. 2005", 1),
-    Measure("seam_energy", "Edge around the face", "looks", "lower", "0 up", "below 2",
+    Measure("seam_energy", "Edge around the face", "looks", "lower", "0 up", "below 5",
             "The step of brightness (levels of 255) across that outline, between 0.8 and 1.2 of"
             " the face's hull, where result minus footage steps most, above what it does"
             " elsewhere.", "faceloom, after gradient-domain seams (Perez et al. 2003)", 1),
     Measure("checkerboard_db", "Checkerboard pattern", "looks", "lower", "about 0 dB up",
-            "below 3 dB", "How far a regular fine pattern stands out of the mean spectrum of the"
+            "below 5 dB", "How far a regular fine pattern stands out of the mean spectrum of the"
             " face's middle above its surroundings, beyond what the footage has at the same"
             " place of the spectrum, and beyond chance.", "Odena et al. 2016, Deconvolution and"
             " Checkerboard Artifacts; Durall et al. 2020, arXiv:2003.01826", 1, 1, " dB"),
@@ -190,7 +190,7 @@ _LOOKS = (
 
 _VIDEO = (
     Measure("warp_error_ratio", "Steadiness of the picture", "video", "lower", "0% up",
-            "below 115%", "Mean difference of a frame and the one before, moved along the footage's"
+            "below 130%", "Mean difference of a frame and the one before, moved along the footage's"
             " optical flow, inside the face; over the footage's own. 100% is as steady.",
             "Lai et al. 2018, Learning Blind Video Temporal Consistency, arXiv:1808.00449", 0, 100,
             "%"),

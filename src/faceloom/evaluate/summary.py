@@ -23,7 +23,7 @@ _SOFT, _VERY_SOFT = 0.75, 0.5
 _EYES_FOLLOW = 0.5
 _FAULTS = (
     ("seam_energy", 5.0, "an edge shows around the face"),
-    ("colour_excess", 2.5, "its colour does not fit the surroundings"),
+    ("colour_excess", 8.0, "its colour does not fit the surroundings"),
     ("checkerboard_db", 8.0, "a fine pattern shows"),
     ("jitter_ratio", 1.6, "the face shakes"),
 )
