@@ -248,7 +248,8 @@ def _spearman(values_N2: Floats) -> float:
     """Spearman's rank correlation of the two columns; 0 where one of them does not vary."""
     if min(np.ptp(values_N2, axis=0)) == 0:
         return 0.0
-    return float(np.corrcoef(stats.rankdata(values_N2, axis=0), rowvar=False)[0, 1])
+    ranks_N2 = stats.rankdata(values_N2, axis=0)
+    return float(np.asarray(np.corrcoef(ranks_N2, rowvar=False))[0, 1])
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
