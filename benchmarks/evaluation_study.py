@@ -214,10 +214,15 @@ class Agreement:
 
 def agreement(rows: Sequence[dict[str, Any]], name: str, truth: str) -> Agreement | None:
     """Spearman's correlation within each pair, averaged by the number of results; results are
-    drawn again within each pair for the interval. None where fewer than 10 have both scores."""
+    drawn again within each pair for the interval. None where fewer than 10 have both scores.
+
+    The untouched footage counts for identity only: it is perfect in all that compares with itself.
+    """
     better = {line.name: line.better for line in SCORE_LINES}.get(truth, "higher")
     groups: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
+        if MEASURES[name].group != "identity" and row["result"].startswith("untouched"):
+            continue
         one, other = row["without"].get(name), row["with"].get(truth)
         if one is not None and other is not None:
             value = goodness(name, one), other if better == "higher" else -other
@@ -228,9 +233,7 @@ def agreement(rows: Sequence[dict[str, Any]], name: str, truth: str) -> Agreemen
         return None
 
     def mean_rho(parts: Sequence[Floats]) -> float:
-        rhos = [float(stats.spearmanr(part).statistic) if min(np.ptp(part, axis=0)) > 0 else 0.0
-                for part in parts]  # fmt: skip
-        return sum(len(part) * rho for part, rho in zip(parts, rhos, strict=True)) / count
+        return sum(len(part) * _spearman(part) for part in parts) / count
 
     rng = np.random.default_rng(0)
     drawn = [
@@ -239,6 +242,14 @@ def agreement(rows: Sequence[dict[str, Any]], name: str, truth: str) -> Agreemen
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Agreement(mean_rho(tables), float(low), float(high), count)
+
+
+def _spearman(values_N2: Floats) -> float:
+    """Spearman's rank correlation of the two columns; 0 where one of them does not vary."""
+    if min(np.ptp(values_N2, axis=0)) == 0:
+        return 0.0
+    ranks_N2 = stats.rankdata(values_N2, axis=0)
+    return float(np.asarray(np.corrcoef(ranks_N2, rowvar=False))[0, 1])
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
