@@ -166,7 +166,9 @@ _ORIGINS_RATE = OptimizerConfig(
 
 
 def _fast(size_px: int) -> TrainConfig:
-    return TrainConfig(MaskedGanConfig(FAST[size_px]), start="auto")
+    # Bent inputs make lips crisper where the other side is short (docs/decisions/0010).
+    augment = AugmentConfig(shape_match=0.5)
+    return TrainConfig(MaskedGanConfig(FAST[size_px]), augment, start="auto")
 
 
 def _quality(size_px: int) -> TrainConfig:
