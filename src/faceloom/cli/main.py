@@ -139,7 +139,8 @@ def swap(
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")
     _say("faces of the face", report.faces_face.path, f"{report.faces_face.faces} faces")
     _say("run", run, _trained(report.train))
-    _say("preview", report.train.page, "")
+    _say("preview", report.train.preview, "")
+    _say("page of the run", report.train.page, "")
     _say("result", report.output, "")
 
 
@@ -213,7 +214,8 @@ def train(
     if report.writes:
         _say_start(report.start)
         _say("run", report.run, _trained(report))
-        _say("preview", report.page, "")
+        _say("preview", report.preview, "")
+        _say("page of the run", report.page, "")
 
 
 @app.command()
