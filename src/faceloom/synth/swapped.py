@@ -27,7 +27,7 @@ from faceloom.synth.traits import Traits
 Tone = Literal["footage", "own"]
 _OUTLINE = slice(0, 17)
 _HIGH_DM = 5.0
-_RIM_DM = 0.55
+_RIM_DM = 0.4
 """From the outline to where the face's own shape holds in full."""
 _FEATURES = slice(17, 68)
 """Of iBUG's 68 points, all but the outline."""
