@@ -156,6 +156,16 @@ def test_two_people_need_a_choice(crowd: Path, media: Path, tmp_path: Path) -> N
     assert len(faces) == 2
 
 
+def test_everyone_is_kept_if_asked_for(crowd: Path, tmp_path: Path) -> None:
+    report = extract(crowd, tmp_path / "faces", ExtractOptions(everyone=True), CONSENT)
+    faces = FaceSet.open(report.path)
+    # Two pictures each of two people, none of them left out as another person.
+    assert len(faces) == 4
+    assert "another person" not in report.dropped
+    of_two, of_one = faces.identities_N512[:2], faces.identities_N512[2:]
+    assert float((of_two @ of_one.T).max()) < 0.45
+
+
 def test_a_photo_of_nobody_there_is_refused(crowd: Path, media: Path, tmp_path: Path) -> None:
     like = media / "portraits/london/neutral/012_03.jpg"
     with pytest.raises(UserError, match="none of the 2 people"):

@@ -26,7 +26,9 @@ from faceloom.synth.traits import Traits
 
 Tone = Literal["footage", "own"]
 _OUTLINE = slice(0, 17)
+"""Of iBUG's 68 points, the jaw from ear to ear."""
 _HIGH_DM = 5.0
+"""Beyond any hairline: there the outline is open."""
 _RIM_DM = 0.4
 """From the outline to where the face's own shape holds in full."""
 _FEATURES = slice(17, 68)
