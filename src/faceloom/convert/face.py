@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from faceloom.colour import ColourMatcher
 from faceloom.faces.face import Aligned
-from faceloom.faces.mask import feather, mesh_mask
+from faceloom.faces.mask import BROWS, NOSE_BASE, feather, mesh_mask
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, Mask, warp
 
-FEATHER = 0.055
-"""Half-width of the soft edge over the crop's side."""
+FEATHER = 0.025
+"""Half-width of the soft edge over the crop's side, from the base of the nose down: a jaw and a beard
+reach to the edge of the face."""
+FOREHEAD_FEATHER = 0.055
+"""The same from the brows up, where the hull runs through the fringe; between them it changes
+evenly."""
 _FULL_ALPHA = 0.85
 """Opacity from which the model's own mask counts as whole: it is seldom quite 1."""
 
@@ -49,7 +53,11 @@ def soft_mask(aligned: Aligned, alpha_HW: Mask) -> Mask:
     hull[[0, -1], :] = 0
     hull[:, [0, -1]] = 0
     opacity = np.clip(alpha_HW / _FULL_ALPHA, 0, 1)
-    return feather(hull, FEATHER * side) * opacity
+    brows_y, nose_y = aligned.mesh_4683[list(BROWS), 1].mean(), aligned.mesh_4683[NOSE_BASE, 1]
+    rows_y = np.arange(side, dtype=np.float32)[:, None]
+    lower = np.clip((rows_y - brows_y) / max(1.0, nose_y - brows_y), 0, 1)
+    above, below = (feather(hull, width * side) for width in (FOREHEAD_FEATHER, FEATHER))
+    return np.asarray((above + lower * (below - above)) * opacity, np.float32)
 
 
 def skin_region(aligned: Aligned) -> Mask:

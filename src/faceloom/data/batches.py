@@ -25,7 +25,8 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.drawing import LandmarkKind, draw_landmarks
 from faceloom.faces.eyes import EyeReader
 from faceloom.faces.mask import PARTS, mesh_mask
-from faceloom.image import resize
+from faceloom.faces.person import PersonMask, without_background
+from faceloom.image import Mask, resize
 
 OVERSAMPLING = 1.15
 """Stored pixels for each training pixel: resampling twice would blur otherwise."""
@@ -148,13 +149,13 @@ class FaceBank:
 
         `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks.
         """
-        planes, eyes, reader = [], [], EyeReader()
+        planes, eyes, reader, people = [], [], EyeReader(), PersonMask()
         meshes, crop_px = [], 1
         for some_crops, some_meshes in chunks:
             meshes.append(some_meshes)
             crop_px = some_crops.shape[2]
             for crop, mesh in zip(some_crops, some_meshes, strict=True):
-                planes.append(_planes(crop, mesh, size_px, coverage, drawn))
+                planes.append(_planes(crop, people(crop), mesh, size_px, coverage, drawn))
                 eyes.append(reader(crop, mesh))
         stored, all_meshes = torch.from_numpy(np.stack(planes)), np.concatenate(meshes)
         traits = read_traits(stored, all_meshes, np.array(eyes))
@@ -176,6 +177,7 @@ class FaceBank:
 
 def _planes(
     crop_HWC: NDArray[np.uint8],
+    person_HW: Mask,
     mesh_4683: NDArray[np.float32],
     size_px: int,
     coverage: float,
@@ -189,8 +191,10 @@ def _planes(
     planes[:3] = resize(crop_HWC, side, "area" if shrinking else "cubic").transpose(2, 0, 1)
     shrink = recrop_transform(crop_HWC.shape[1], coverage, stored_px, coverage)
     mesh = transform_mesh(mesh_4683, shrink)
-    for plane, part in enumerate(PARTS[:3], start=3):
-        planes[plane] = np.round(255 * mesh_mask(mesh, part, side))
+    masks = [mesh_mask(mesh, part, side) for part in PARTS[:3]]
+    person = np.clip(resize(person_HW, side, "area" if shrinking else "linear"), 0, 1)
+    masks[0] = without_background(masks[0], person)
+    planes[3:PLANES] = np.round(255 * np.stack(masks))
     if drawn is not None:
         planes[PLANES] = np.round(255 * draw_landmarks(mesh, drawn, stored_px, coverage))
     return planes

@@ -18,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.faces.face import Aligned, Face, Mesh
-from faceloom.faces.mask import BROWS, LEFT_EYE, RIGHT_EYE
+from faceloom.faces.mask import BROWS, LEFT_EYE, NOSE_BASE, RIGHT_EYE
 from faceloom.geometry import Similarity, umeyama
 from faceloom.image import RGB, warp
 
 FACE_HEIGHT = 0.84
 """Height of the mean face over the side of a crop of coverage 1."""
 FACE_CENTER_Y = 0.485
-_SUBNASALE = 2
-"""Mesh index of the base of the nose: what lies lower moves with speech."""
 
 
 @cache
@@ -43,10 +41,11 @@ def reference_points(size_px: int, coverage: float = 1.0) -> NDArray[np.float64]
 
 @cache
 def rigid_indices() -> NDArray[np.int64]:
-    """The mesh points that neither speech nor blinking nor the brows move."""
+    """The mesh points that neither speech nor blinking nor the brows move: what lies lower than the
+    base of the nose moves with speech."""
     moving = set(LEFT_EYE) | set(RIGHT_EYE) | set(BROWS)
     mean = _mean_face()
-    return np.array([i for i in range(468) if mean[i, 1] < mean[_SUBNASALE, 1] and i not in moving])
+    return np.array([i for i in range(468) if mean[i, 1] < mean[NOSE_BASE, 1] and i not in moving])
 
 
 @cache

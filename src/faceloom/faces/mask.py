@@ -29,6 +29,7 @@ INNER_MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 
                80, 191)
 # fmt: on
 BROWS = RIGHT_BROW + LEFT_BROW
+NOSE_BASE = 2
 
 Part = Literal["hull", "eyes", "mouth", "inner_mouth"]
 PARTS: tuple[Part, ...] = ("hull", "eyes", "mouth", "inner_mouth")

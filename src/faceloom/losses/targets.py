@@ -41,7 +41,7 @@ def _enlarged(planes: Tensor, like: Tensor, stride_px: int) -> Tensor:
     return rows @ (planes @ columns.T)
 
 
-def extended(image: Image, mask: Plane, inset: float = 0.03, reach: float = 0.07) -> Image:
+def extended(image: Image, mask: Plane, inset: float = 0.015, reach: float = 0.07) -> Image:
     """The image well inside the mask, its blurred colours carried on outside (normalised
     convolution, Knutsson & Westin 1993, Gaussian of `reach` times the width).
 
