@@ -18,7 +18,7 @@ from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, Mask, warp
 
 FEATHER = 0.025
-"""Half-width of the soft edge over the crop's side, from the base of the nose down: a jaw and a beard
+"""Half-width of the soft edge over the crop's side, from the base of the nose down: jaw and beard
 reach to the edge of the face."""
 FOREHEAD_FEATHER = 0.055
 """The same from the brows up, where the hull runs through the fringe; between them it changes

@@ -19,7 +19,7 @@ from faceloom.image import RGB, Mask, resize
 
 _NET_PX = 256
 _LEAST_SHARE = 0.75
-"""Of the face that must be a person's for the network to be believed: in the dark it may lose it."""
+"""Of the face that must be a person's for the network to be believed: the dark may hide it."""
 
 
 class PersonMask:
