@@ -14,7 +14,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.speed import face_banks
+from benchmarks.train import face_banks
 from faceloom.data.augment import AugmentConfig
 from faceloom.data.batches import PairBatches
 

@@ -14,9 +14,6 @@ import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +23,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.own_process import in_own_process
+from benchmarks.train import face_banks, peak_share
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media" / "grid"
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -41,6 +41,7 @@ TARGETS = {
     "convert 1920x1080": 25.0,
 }
 TRAIN_SIZES_PX = (64, 96, 128)
+_HERE = "benchmarks.speed"
 console = Console(width=110)
 
 
@@ -63,94 +64,7 @@ def make_clip(path: Path, size: tuple[int, int], repeats: int) -> None:
                 writer.write(Frame(number, at, frame.time_base, rgb=rgb))
 
 
-def face_banks(size_px: int) -> tuple[Any, Any]:
-    """Both sides' faces, as training holds them."""
-    import numpy as np
-
-    from faceloom.data.batches import FaceBank
-    from faceloom.faces.align import reference_points
-
-    rng = np.random.default_rng(0)
-    mesh = np.pad(reference_points(256, 1.25), ((0, 0), (0, 1))).astype(np.float32)
-    banks = []
-    for _ in range(2):
-        crops = rng.integers(0, 255, (64, 256, 256, 3), dtype=np.uint8)
-        banks.append(FaceBank.from_crops(crops, np.stack([mesh] * 64), size_px, 1.25))
-    return banks[0], banks[1]
-
-
 # -- measurements, each in its own process --------------------------------------------------------
-
-
-def measure_conv() -> dict[str, float]:
-    """Throughput of a 3x3 convolution, 128 channels at 32x32, batch 32, forward: GFLOP/s."""
-    import torch
-
-    found = {}
-    for name, kind in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
-        x = torch.randn(32, 128, 32, 32).to(kind).to(memory_format=torch.channels_last)
-        w = torch.randn(128, 128, 3, 3).to(kind).to(memory_format=torch.channels_last)
-        best = 0.0
-        with torch.inference_mode():
-            for _ in range(30):
-                started = time.perf_counter()
-                torch.conv2d(x, w, padding=1)
-                best = max(best, 2 * 32 * 32 * 32 * 128 * 128 * 9 / (time.perf_counter() - started))
-        found[name] = best / 1e9
-    return found
-
-
-def measure_train(size_px: int, seconds: float = 25.0) -> dict[str, float]:
-    """The whole step as training runs it in its dearest phase: both sides, generator,
-    discriminators, frozen critic on its turns, data included."""
-    import torch
-    from torch.nn import functional as F
-
-    from faceloom.data.batches import PairBatches
-    from faceloom.models import MaskedGanConfig, build_learner
-    from faceloom.train.config import Budget, preset_config
-    from faceloom.train.loop import Trainer
-    from faceloom.train.run import Place, Run
-
-    config = replace(preset_config("fast", size_px), budget=Budget(None, 10**9))
-    assert isinstance(config.model, MaskedGanConfig)
-    schedule = replace(config.model.schedule, adversarial_start=0.0, critic_start=0.0)
-    config = replace(config, model=replace(config.model, schedule=schedule))
-    identities = F.normalize(torch.randn(2, 512), dim=1)
-    batches = PairBatches(
-        *face_banks(size_px), size_px, config.per_side, config.seed, config.augment
-    )
-    trainer = Trainer(build_learner(config.model, identities), batches, Run(Path("unused")), config)
-    flops = step_flops(trainer)
-    for step in range(8):
-        trainer._step(batches.batch(step))
-    done, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds or done % schedule.critic_every:
-        trainer.place = Place(1 + done)
-        trainer._step(batches.batch(done))
-        done += 1
-    faces_per_s = done * 2 * config.per_side / (time.perf_counter() - started)
-    started = time.perf_counter()
-    for step in range(20):
-        batches.batch(step)
-    data_s = (time.perf_counter() - started) / 20
-    return {
-        "faces_per_s": faces_per_s,
-        "gflop_per_face": flops / 1e9 / (2 * config.per_side),
-        "data_share": data_s * faces_per_s / (2 * config.per_side),
-    }
-
-
-def step_flops(trainer: Any) -> float:
-    """Floating-point operations of a step without the critic, counted by torch."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from faceloom.train.run import Place
-
-    trainer.place = Place(1)  # Not one of the critic's.
-    with FlopCounterMode(display=False) as counter:
-        trainer._step(trainer.batches.batch(1))
-    return float(counter.get_total_flops())
 
 
 def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
@@ -209,31 +123,6 @@ def measure_convert(clip: str, run: str) -> dict[str, float]:
         return {"frames_per_s": clip_report.frames / (time.perf_counter() - started)}
 
 
-MEASUREMENTS: dict[str, Callable[..., dict[str, float]]] = {
-    "conv": measure_conv,
-    "train": measure_train,
-    "data": measure_data_path,
-    "extract": measure_extract,
-    "convert": measure_convert,
-}
-
-
-def in_own_process(name: str, *arguments: Any) -> dict[str, float]:
-    """Run a measurement in a fresh interpreter; adds its peak memory."""
-    command = [sys.executable, "-m", "benchmarks.speed", "--measure", name, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}{arguments}: failed\n{done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def measure_here(name: str, arguments: list[Any]) -> None:
-    found = MEASUREMENTS[name](*arguments)
-    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(found))
-
-
 # -- the whole ------------------------------------------------------------------------------------
 
 
@@ -252,12 +141,15 @@ def make_run(folder: Path) -> Path:
     return run.path
 
 
-def run_all(only: set[str]) -> Iterator[tuple[str, dict[str, float]]]:
-    yield "conv", in_own_process("conv")
+def run_all(only: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "conv", in_own_process("benchmarks.train", "convolution")
     if "train" in only:
         for size_px in TRAIN_SIZES_PX:
-            yield f"train {size_px} px", in_own_process("train", size_px)
-        yield "data 96 px", in_own_process("data", 96)
+            yield (
+                f"train {size_px} px",
+                in_own_process("benchmarks.train", "train", "fast", size_px, 25.0),
+            )
+        yield "data 96 px", in_own_process(_HERE, "measure_data_path", 96)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = make_run(folder)
@@ -265,17 +157,20 @@ def run_all(only: set[str]) -> Iterator[tuple[str, dict[str, float]]]:
             clip, repeats = folder / f"{label}.mp4", 8 if size[1] == 288 else 4
             make_clip(clip, size, repeats)
             if "extract" in only and label in ("360x288", "1280x720"):
-                yield f"extract {label}", in_own_process("extract", str(clip))
+                yield f"extract {label}", in_own_process(_HERE, "measure_extract", str(clip))
             if "convert" in only:
-                yield f"convert {label}", in_own_process("convert", str(clip), str(run))
+                yield (
+                    f"convert {label}",
+                    in_own_process(_HERE, "measure_convert", str(clip), str(run)),
+                )
         if "convert" in only:
             long = folder / "long.mp4"
             make_clip(long, SIZES["1280x720"], 16)
-            found = in_own_process("convert", str(long), str(run))
+            found = in_own_process(_HERE, "measure_convert", str(long), str(run))
             yield "convert 1280x720, four times as long", found
 
 
-def print_results(results: dict[str, dict[str, float]]) -> None:
+def print_results(results: dict[str, dict[str, Any]]) -> None:
     table = Table("measurement", "rate", "target", "peak memory, MB", "remarks")
     for name, found in results.items():
         rate = found.get("faces_per_s", found.get("frames_per_s"))
@@ -290,19 +185,19 @@ def print_results(results: dict[str, dict[str, float]]) -> None:
     console.print(table)
 
 
-def remarks(name: str, found: dict[str, float], conv: dict[str, float]) -> str:
+def remarks(name: str, found: dict[str, Any], conv: dict[str, Any]) -> str:
     if name == "conv":
         return f"bf16 {found['bf16']:.0f} GFLOP/s, fp32 {found['fp32']:.0f} GFLOP/s"
     if "gflop_per_face" in found:
-        share = found["faces_per_s"] * found["gflop_per_face"] / conv["bf16"]
-        return f"{100 * share:.0f}% of bf16 convolution; data {100 * found['data_share']:.0f}%"
+        share = 100 * peak_share(found, conv)
+        return f"{share:.0f}% of bf16 convolution; data {100 * found['data_share']:.0f}%"
     if name.startswith("data"):
         pairs = [f"{key}: {value:.0f} faces/s" for key, value in found.items() if key != "peak_mb"]
         return ", ".join(pairs)
     return ""
 
 
-def write_docs(results: dict[str, dict[str, float]]) -> None:
+def write_docs(results: dict[str, dict[str, Any]]) -> None:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {processor()}"
     lines = [
         "# Benchmarks",
@@ -344,20 +239,16 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", action="append", choices=["train", "extract", "convert"])
-    parser.add_argument("--measure", nargs=2, metavar=("NAME", "ARGUMENTS"), help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    if arguments.measure:
-        measure_here(arguments.measure[0], json.loads(arguments.measure[1]))
-        return
     if not MEDIA.is_dir():
         raise SystemExit(f"{MEDIA}: the test media are not here")
     everything = {"train", "extract", "convert"}
     only = set(arguments.only or everything)
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, found in run_all(only):
         results[name] = found
-        console.print(name, {key: round(value, 3) for key, value in found.items()})
+        console.print(name, {k: round(v, 3) for k, v in found.items() if k != "profile"})
     print_results(results)
     if only == everything:
         write_docs(results)

@@ -15,6 +15,8 @@ from faceloom.errors import UserError
 from faceloom.evaluate import keyscores
 from faceloom.evaluate.keyed_pair import KeyedPair
 from faceloom.evaluate.score_lines import SCORE_LINES, best_column
+from faceloom.models import CycleGanConfig
+from faceloom.train.config import TrainConfig
 from tests.toy_pair import make_toy_pair
 
 TOY = PairSpec("toy-1a", 1, 2, 3)
@@ -106,6 +108,26 @@ def test_frames_are_made_again_only_for_another_maker(toys: Path, tmp_path: Path
     assert len(made) == 2
 
 
+def test_a_preset_is_trained_on_each_pair_with_its_own_settings(
+    toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[Path, Path, TrainConfig]] = []
+    monkeypatch.setattr(bench, "extract", lambda *_: None)
+    monkeypatch.setattr(bench, "with_run", lambda _run: bench.untouched)
+    monkeypatch.setattr(
+        bench, "fit_pair", lambda a, b, run, config, _report: trained.append((a, b, config))
+    )
+    training = bench.Training("cycle_mask", 2.0, 64, "none", ("per_side=3",))
+    (report,) = run_benchmark([TOY], bench.trained(training), "cycle_mask", tmp_path / "r", toys)
+    assert report.scores.gain == pytest.approx(0)
+    ((a, b, config),) = trained
+    assert (a.name, b.name) == ("faces-footage", "faces-face")
+    assert isinstance(config.model, CycleGanConfig)
+    assert (config.model.shape.size_px, config.per_side, config.start) == (64, 3, "none")
+    assert config.budget.minutes == 2.0
+    assert "trunk" not in bench.PRESET_METHODS
+
+
 def test_every_score_has_a_line_and_a_docstring() -> None:
     named = {line.name for line in SCORE_LINES}
     own = set(keyscores.KeyScores.__dataclass_fields__)
@@ -146,7 +168,10 @@ def call(
         (["run"], "give one of"),
         (["run", "--method", "warp", "--frames", "x"], "give one of"),
         (["run", "--method", "magic"], "magic"),
+        (["run", "--method", "trunk"], "trunk"),
         (["run", "--method", "fast", "--minutes", "0"], "more than 0"),
+        (["run", "--method", "cycle", "--size", "100"], "size 100"),
+        (["run", "--method", "fast", "--set", "model.no=1"], "model.no"),
         (["run", "some-run"], "say which with --pair"),
         (["run", "--frames", "nowhere", "--pair", "plain-1a"], "does not exist"),
         (["run", "--method", "warp", "--pair", "plain-99"], "plain-99"),

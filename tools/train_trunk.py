@@ -4,9 +4,9 @@
 
 One decoder learns to restore many synthetic people (`synth.crowd`), each in two places, with
 blinks, speech, extremes, turns of the head, all lights, and things in front of the face. Nobody of
-the benchmark or the demo is among them, and no real person. Interrupted at any moment, it goes on
-where it was when the command is given again. What the shipped files were made with is in
-`docs/trunk.md`.
+the benchmark or the demo is among them. `--portraits DIR` adds photographs of real people, whose
+licence must allow it (`docs/trunk.md` says whose the shipped files have seen). Interrupted at any
+moment, it goes on where it was when the command is given again.
 """
 
 from __future__ import annotations
@@ -46,50 +46,51 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--portraits", type=Path, help="a folder of folders of photographs")
+    parser.add_argument("--consent", default=SYNTHETIC, help="of all who are in the pictures")
+    parser.add_argument("--from", dest="start", default="none", help="none, trunk or a run")
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
-    sides = crowd_faces(arguments.work, arguments.people, arguments.pictures)
+    if arguments.portraits and arguments.consent == SYNTHETIC:
+        parser.error("--portraits shows real people: say with --consent who allowed what")
+    sides = crowd_faces(arguments)
     config = replace(
         preset_config("trunk", arguments.size),
         budget=Budget(None, arguments.steps),
         threads=arguments.threads,
+        start=arguments.start,
     )
     run = arguments.work / f"run-{arguments.size}"
     fit_pair(*sides, run, config, _tell)
-    print(ship(run, arguments.size, arguments.people * arguments.pictures))
+    print(ship(run, arguments.size))
 
 
-def crowd_faces(work: Path, people: int, pictures: int) -> tuple[Path, Path]:
-    """The crowd's face sets, every other person in each."""
-    seeds = range(FIRST_PERSON, FIRST_PERSON + people)
+def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    """The crowd's face sets, every other person in each, and every other folder of portraits."""
+    work, portraits = arguments.work, arguments.portraits
+    seeds = range(FIRST_PERSON, FIRST_PERSON + arguments.people)
     crowd = work / "crowd"
-    write_crowd(seeds, crowd, pictures=pictures, report=lambda status: print(status.detail))
+    write_crowd(seeds, crowd, pictures=arguments.pictures, report=lambda s: print(s.detail))
+    photographs = sorted(path for path in portraits.iterdir() if path.is_dir()) if portraits else []
     sides = []
     for name, first in (("a", 0), ("b", 1)):
         links = work / f"crowd-{name}"
         links.mkdir(exist_ok=True)
-        for person in sorted(crowd.glob("person-*"))[first::2]:
-            link = links / person.name
+        for folder in (*sorted(crowd.glob("person-*"))[first::2], *photographs[first::2]):
+            link = links / folder.name
             if not link.exists():
-                link.symlink_to(person.resolve())
+                link.symlink_to(folder.resolve())
         faces = work / f"faces-{name}"
-        extract(links, faces, ExtractOptions(everyone=True), SYNTHETIC)
+        extract(links, faces, ExtractOptions(everyone=True), arguments.consent)
         sides.append(faces)
     return sides[0], sides[1]
 
 
-def ship(run: Path, size_px: int, pictures: int) -> Path:
+def ship(run: Path, size_px: int) -> Path:
     """Write the run's averaged weights into the package, in bfloat16."""
     tensors, metadata = read_tensors(Run(run).model_path)
-    told = {
-        "format": "1",
-        "faceloom": __version__,
-        "steps": metadata["step"],
-        "pictures": str(pictures),
-        "licence": "CC0-1.0",
-        "trained on": "synthetic people only",
-    }
+    told = {"format": "1", "faceloom": __version__, "steps": metadata["step"]}
     target = Path(str(files("faceloom.assets").joinpath(trunk_name(size_px))))
     with written_beside(target) as beside:
         save_file({n: t.to(torch.bfloat16).contiguous() for n, t in tensors.items()}, beside, told)

@@ -30,14 +30,15 @@ from faceloom.experiment import convert_with_run
 from faceloom.extract import ExtractOptions, extract
 from faceloom.files import read_json, write_json
 from faceloom.provenance import SYNTHETIC
-from faceloom.train.config import Budget, preset_config
+from faceloom.train.config import PRESETS, Budget, TrainConfig, preset_config, with_settings
 from faceloom.train.fit import fit_pair
 from faceloom.train.run import load_swapper
 from faceloom.weights import home
 
 Report = Callable[[str, Any], None]
 """Progress: the stage's name and its status."""
-METHODS = ("untouched", "warp", "fast")
+PRESET_METHODS = tuple(name for name in PRESETS if name != "trunk")  # A trunk swaps nobody.
+METHODS = ("untouched", "warp", *PRESET_METHODS)
 REFERENCES = ("untouched", "warp", "key")
 """Shown beside every method: doing nothing, no learning, and the exact answer itself."""
 BENCH_VERSION = 3
@@ -183,22 +184,44 @@ def with_run(run: Path) -> Method:
     return method
 
 
-def fast(minutes: float) -> Method:
-    """The fast preset, trained from scratch on what the pair gives."""
+@dataclass(frozen=True)
+class Training:
+    """How a preset is trained on each pair."""
+
+    preset: str = "fast"
+    minutes: float = 10.0
+    size_px: int = 96
+    start: str | None = None
+    """`none`, `trunk` or a run's folder; None as the preset has it."""
+    settings: tuple[str, ...] = ()
+    """`path=value` overrides."""
+
+    def config(self) -> TrainConfig:
+        """Raises UserError for what is not known."""
+        config = replace(preset_config(self.preset, self.size_px), budget=Budget(self.minutes))
+        if self.start is not None:
+            config = replace(config, start=self.start)
+        return with_settings(config, list(self.settings))
+
+
+def trained(training: Training) -> Method:
+    """A preset, trained on what the pair gives."""
+    config = training.config()
 
     def method(pair: KeyedPair, work: Path, report: Report | None = None) -> Made:
-        train_pair(pair, work, minutes, report)
+        train_pair(pair, work, config, report)
         return with_run(work / "run")(pair, work, report)
 
     return method
 
 
-def train_pair(pair: KeyedPair, work: Path, minutes: float, report: Report | None = None) -> None:
-    """Extract both sides of a pair and train the fast preset; goes on where it stopped."""
+def train_pair(
+    pair: KeyedPair, work: Path, config: TrainConfig, report: Report | None = None
+) -> None:
+    """Extract both sides of a pair and train on them; goes on where it stopped."""
     sides = {"footage": pair.footage, "face": pair.face}
     for name, clip in sides.items():
         extract(clip, work / f"faces-{name}", ExtractOptions(), SYNTHETIC, teller(report, name))
-    config = replace(preset_config("fast"), budget=Budget(minutes))
     faces = [work / f"faces-{name}" for name in sides]
     fit_pair(faces[0], faces[1], work / "run", config, teller(report, f"train {pair.name}"))
 

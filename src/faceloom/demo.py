@@ -58,7 +58,7 @@ def run_demo(
     """
     pair = bench.prepare_pair(spec, folder, report)
     methods = {
-        "result": bench.fast(minutes),
+        "result": bench.trained(bench.Training(minutes=minutes)),
         "warp": bench.warp,
         "untouched": bench.untouched,
         "key": bench.answer,

@@ -6,6 +6,7 @@ a kill finishes it, and running it once more does nothing twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,13 +57,23 @@ class SwapReport:
     faces_footage: ExtractReport
     faces_face: ExtractReport
     train: TrainReport
-    converted: ConvertReport
+    converted: ConvertReport | None
+    """None in all processes but the first of a training in several."""
 
 
 def swap(
     footage: Path, face: Path, output: Path, options: SwapOptions, report: Report | None = None
 ) -> SwapReport:
-    """Put the face seen in `face` into `footage`. Raises UserError as its stages do."""
+    """Put the face seen in `face` into `footage`. Raises UserError as its stages do.
+
+    Training in several processes starts this anew in each; the first one alone converts.
+    """
+    if os.environ.get("TORCHELASTIC_RUN_ID"):
+        raise UserError(
+            "torchrun: starts everything several times, and only training can share its work; run"
+            " `faceloom extract` on both sides, then `faceloom train` under torchrun, then"
+            " `faceloom convert`; on one machine, `faceloom swap --devices` does all of it"
+        )
     work = options.work or output.with_name(f"{output.stem}.faceloom")
 
     def tell(stage: str) -> Callable[[Status], None]:
@@ -77,7 +88,9 @@ def swap(
     )
     run = work / "run"
     trained = fit_pair(faces_a.path, faces_b.path, run, options.train, tell("train"))
-    converted = convert_with_run(footage, run, output, options.convert, tell("convert"))
+    converted = None
+    if trained.writes:
+        converted = convert_with_run(footage, run, output, options.convert, tell("convert"))
     return SwapReport(output, faces_a, faces_b, trained, converted)
 
 

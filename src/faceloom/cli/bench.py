@@ -11,7 +11,7 @@ from faceloom.cli.progress import progress_lines
 from faceloom.errors import UserError
 
 if TYPE_CHECKING:  # Scoring loads torch and numba; `faceloom --help` need not wait for them.
-    from faceloom.bench import Method, PairReport
+    from faceloom.bench import Method, PairReport, Training
 
 bench_app = typer.Typer(
     no_args_is_help=True,
@@ -71,24 +71,32 @@ def run(
         Path | None, typer.Argument(metavar="[RUN]", help="A trained run; its pair with --pair.")
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="untouched, warp, or fast (trains on each pair).")
+        str | None, typer.Option(help="untouched, warp, or a preset, trained on each pair.")
     ] = None,
     frames: Annotated[
         Path | None,
         typer.Option(help="Another system's clip or folder of frames, or a folder of these."),
     ] = None,
     pair: PairOption = None,
-    minutes: Annotated[float, typer.Option(help="Training of --method fast, each pair.")] = 10.0,
+    minutes: Annotated[float, typer.Option(help="Training of a preset, for each pair.")] = 10.0,
+    size: Annotated[int, typer.Option(help="Side of a preset's crop, pixels.")] = 96,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A preset starts from: none, trunk, or a run.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="path=value of a preset's configuration.")
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for scores.json, strips and frames.")
     ] = Path("bench-report"),
     cache: CacheOption = None,
 ) -> None:
     """Score a method on the pairs, with untouched footage, a landmark warp and the key beside."""
-    from faceloom.bench import bench_cache, choose_pairs, run_benchmark
+    from faceloom.bench import Training, bench_cache, choose_pairs, run_benchmark
 
     specs = choose_pairs(pair or [])
-    chosen, name = _method(trained, method, frames, len(specs) > 1, minutes)
+    training = Training(method or "fast", minutes, size, start, tuple(settings or ()))
+    chosen, name = _method(trained, method, frames, len(specs) > 1, training)
     with progress_lines() as show:
         reports = run_benchmark(specs, chosen, name, output, cache or bench_cache(), show)
     _print_table(name, reports)
@@ -97,7 +105,11 @@ def run(
 
 
 def _method(
-    trained: Path | None, method: str | None, frames: Path | None, several: bool, minutes: float
+    trained: Path | None,
+    method: str | None,
+    frames: Path | None,
+    several: bool,
+    training: Training,
 ) -> tuple[Method, str]:
     """The one method that was asked for. Raises UserError for none, several or an unknown one."""
     from faceloom import bench
@@ -115,12 +127,14 @@ def _method(
                 " (`faceloom bench pairs` lists them)"
             )
         return bench.with_run(trained), "run"
-    methods = {"untouched": bench.untouched, "warp": bench.warp, "fast": bench.fast(minutes)}
-    if method not in methods:
-        raise UserError(f"--method {method}: is not known; take one of {', '.join(methods)}")
-    if minutes <= 0:
-        raise UserError(f"--minutes {minutes}: must be more than 0")
-    return methods[method], method
+    methods = {"untouched": bench.untouched, "warp": bench.warp}
+    if method in methods:
+        return methods[method], method
+    if method is None or method not in bench.PRESET_METHODS:
+        raise UserError(f"--method {method}: is not known; take one of {', '.join(bench.METHODS)}")
+    if training.minutes <= 0:
+        raise UserError(f"--minutes {training.minutes}: must be more than 0")
+    return bench.trained(training), method
 
 
 def _print_table(name: str, reports: list[PairReport]) -> None:

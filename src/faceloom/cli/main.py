@@ -107,6 +107,7 @@ def swap(
     size_px: SizeOption = 96,
     start: FromOption = "auto",
     settings: SetOption = None,
+    devices: DevicesOption = None,
     like: LikeOption = None,
     like_face: Annotated[Path | None, typer.Option(help="The same, for the face's input.")] = None,
     detector: DetectorOption = "full-range",
@@ -123,8 +124,9 @@ def swap(
     from faceloom.extract import ExtractOptions
 
     line = _consent(consent)
+    shared = [f"devices={devices}"] if devices is not None else []
     options = SwapOptions(
-        train=_train_config(preset, size_px, minutes, steps, start, settings),
+        train=_train_config(preset, size_px, minutes, steps, start, shared + (settings or [])),
         consent_footage=line,
         consent_face=_consent(consent_face) if consent_face else line,
         extract_footage=ExtractOptions(detector=detector, like=like),
@@ -134,6 +136,8 @@ def swap(
     )
     with progress_lines() as show:
         report = run_swap(into, face, output, options, show)
+    if not report.train.writes:
+        return
     run = report.train.run
     _say_start(report.train.start)
     _say("faces of the footage", report.faces_footage.path, f"{report.faces_footage.faces} faces")

@@ -1,0 +1,34 @@
+"""A measurement in a fresh interpreter, so that its threads and its peak memory are its own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import subprocess
+import sys
+from typing import Any
+
+
+def in_own_process(module: str, function: str, *arguments: Any) -> dict[str, Any]:
+    """What `module.function(*arguments)` found, with its `peak_mb`; arguments and result go as
+    JSON. Ends the program if the measurement fails."""
+    command = [sys.executable, "-m", "benchmarks.own_process", module, function]
+    done = subprocess.run(
+        [*command, json.dumps(arguments)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{module}.{function}{arguments}: failed\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    module, function, arguments = sys.argv[1:]
+    found = getattr(importlib.import_module(module), function)(*json.loads(arguments))
+    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

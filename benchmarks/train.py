@@ -1,0 +1,256 @@
+"""How fast each preset trains, and where its time goes, in one run.
+
+    python -m benchmarks.train                              # every preset at 64, 96 and 128 px
+    python -m benchmarks.train --preset fast --preset v2_2  # these alone
+    python -m benchmarks.train --size 256
+
+Leave the machine alone meanwhile. Every preset runs in a process of its own. A step is the whole
+one at 60% of a run: both sides, generator, discriminators, frozen critics on their turns, data
+included. Rates are also given as a share of the machine's bf16 3x3 convolution throughput, measured
+in the same run, so that figures of different machines can be compared. The table and the profile of
+`fast` go to `docs/training-speed.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.own_process import in_own_process
+
+DOCS = Path(__file__).parents[1] / "docs" / "training-speed.md"
+SIZES_PX = (64, 96, 128)
+PROFILED = "fast"
+_RUN_STEPS = 100_000
+_START = 6 * _RUN_STEPS // 10
+_CYCLE_STEPS = 8
+"""The frozen critics act every eighth step: rates and profiles are over whole rounds."""
+_CONVOLUTIONS = ("convolution",)
+_PROFILE_ROWS = 25
+console = Console(width=120)
+
+
+# -- measurements, each in its own process --------------------------------------------------------
+
+
+def convolution() -> dict[str, float]:
+    """Throughput of a 3x3 convolution, 128 channels at 32x32, batch 32, forward: GFLOP/s."""
+    import torch
+
+    found = {}
+    for name, kind in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
+        x = torch.randn(32, 128, 32, 32).to(kind).to(memory_format=torch.channels_last)
+        w = torch.randn(128, 128, 3, 3).to(kind).to(memory_format=torch.channels_last)
+        best = 0.0
+        with torch.inference_mode():
+            for _ in range(30):
+                started = time.perf_counter()
+                torch.conv2d(x, w, padding=1)
+                best = max(best, 2 * 32 * 32 * 32 * 128 * 128 * 9 / (time.perf_counter() - started))
+        found[name] = best / 1e9
+    return found
+
+
+def train(preset: str, size_px: int, seconds: float = 12.0) -> dict[str, Any]:
+    """Rate of whole steps, their cost, the share of convolutions in their time, and a profile."""
+    trainer, batches = make_trainer(preset, size_px)
+    faces = 2 * trainer.config.per_side
+    flops = step_flops(trainer)
+    _steps(trainer, 2)
+    done, started = 0, time.perf_counter()
+    while done == 0 or time.perf_counter() - started < seconds:
+        _steps(trainer, _CYCLE_STEPS)
+        done += _CYCLE_STEPS
+    rate = done * faces / (time.perf_counter() - started)
+    started = time.perf_counter()
+    for step in range(20):
+        batches.batch(step)
+    data_s = (time.perf_counter() - started) / 20
+    share, rows = profile(trainer)
+    return {
+        "faces_per_s": rate,
+        "gflop_per_face": flops / 1e9 / faces,
+        "data_share": data_s * rate / faces,
+        "convolution_share": share,
+        "profile": rows,
+    }
+
+
+def face_banks(size_px: int, drawn: str | None = None) -> tuple[Any, Any]:
+    """Both sides' faces, as training holds them."""
+    import numpy as np
+
+    from faceloom.data.batches import FaceBank
+    from faceloom.faces.align import reference_points
+
+    rng = np.random.default_rng(0)
+    mesh = np.pad(reference_points(256, 1.25), ((0, 0), (0, 1))).astype(np.float32)
+    banks = []
+    for _ in range(2):
+        crops = rng.integers(0, 255, (64, 256, 256, 3), dtype=np.uint8)
+        meshes = np.stack([mesh] * 64)
+        banks.append(FaceBank.from_crops(crops, meshes, size_px, 1.25, drawn))  # type: ignore[arg-type]
+    return banks[0], banks[1]
+
+
+def make_trainer(preset: str, size_px: int) -> tuple[Any, Any]:
+    """A trainer of this preset at 60% of a long run, and its batches; nothing is written."""
+    import torch
+    from torch.nn import functional as F
+
+    from faceloom.data.batches import PairBatches
+    from faceloom.models import build_learner
+    from faceloom.train.config import Budget, preset_config
+    from faceloom.train.loop import Trainer
+    from faceloom.train.run import Place, Run
+
+    config = replace(preset_config(preset, size_px), budget=Budget(None, _RUN_STEPS))
+    drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
+    batches = PairBatches(
+        *face_banks(size_px, drawn), size_px, config.per_side, config.seed, config.augment
+    )
+    identities = F.normalize(torch.randn(2, 512), dim=1)
+    learner = build_learner(config.model, identities)
+    trainer = Trainer(learner, batches, Run(Path("unused")), config)
+    trainer.place = Place(_START)
+    return trainer, batches
+
+
+def _steps(trainer: Any, count: int) -> None:
+    for _ in range(count):
+        trainer._step(trainer.batches.batch(trainer.place.step))
+        trainer.place = replace(trainer.place, step=trainer.place.step + 1)
+
+
+def step_flops(trainer: Any) -> float:
+    """Floating-point operations of a step without the critic, counted by torch."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    trainer.place = replace(trainer.place, step=_START + 1)  # Not one of the critic's.
+    with FlopCounterMode(display=False) as counter:
+        trainer._step(trainer.batches.batch(1))
+    trainer.place = replace(trainer.place, step=_START)
+    return float(counter.get_total_flops())
+
+
+def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
+    """Share of a round's time within convolutions, forward and backward; and the dearest
+    operations: name, share of the time, calls."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as torch_profile
+
+    with torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
+        _steps(trainer, _CYCLE_STEPS)
+    events = recorded.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    rows = sorted(
+        ((e.key, e.self_cpu_time_total / total, int(e.count)) for e in events),
+        key=lambda row: -row[1],
+    )
+    share = sum(part for name, part, _ in rows if any(word in name for word in _CONVOLUTIONS))
+    return share, rows[:_PROFILE_ROWS]
+
+
+# -- the whole ------------------------------------------------------------------------------------
+
+
+def measure_all(presets: list[str], sizes_px: list[int]) -> dict[str, dict[str, Any]]:
+    """Every preset at every size that it offers, by `PRESET SIZE px`."""
+    from faceloom.train.config import sizes_px as offered
+
+    results: dict[str, dict[str, Any]] = {}
+    results["conv"] = in_own_process("benchmarks.train", "convolution")
+    for preset in presets:
+        for size_px in sizes_px:
+            if size_px in offered(preset):
+                found = in_own_process("benchmarks.train", "train", preset, size_px)
+                results[f"{preset} {size_px} px"] = found
+                console.print(f"{preset} {size_px} px: {found['faces_per_s']:.1f} faces/s")
+    return results
+
+
+def peak_share(found: dict[str, Any], conv: dict[str, Any]) -> float:
+    """The operations of a second over those of the machine's bf16 convolutions."""
+    return float(found["faces_per_s"] * found["gflop_per_face"] / conv["bf16"])
+
+
+def table_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
+    conv = results["conv"]
+    reference = results.get(f"{PROFILED} 64 px")
+    rows = []
+    for name, found in results.items():
+        if name != "conv":
+            slower = ""
+            if reference is not None:
+                slower = f"{reference['faces_per_s'] / found['faces_per_s']:.1f}"
+            rows.append(
+                [
+                    name, f"{found['faces_per_s']:.1f}", slower, f"{found['gflop_per_face']:.2f}",
+                    f"{100 * peak_share(found, conv):.0f}%",
+                    f"{100 * found['convolution_share']:.0f}%",
+                    f"{100 * found['data_share']:.0f}%", f"{found['peak_mb']:.0f}",
+                ]
+            )  # fmt: skip
+    return rows
+
+
+HEADINGS = (
+    "preset", "faces/s", f"times slower than {PROFILED} 64 px", "GFLOP a face",
+    "of bf16 convolution", "time in convolutions", "data", "peak memory, MB",
+)  # fmt: skip
+
+
+def write_docs(results: dict[str, dict[str, Any]]) -> None:
+    conv = results["conv"]
+    lines = [
+        "# How fast training is",
+        "",
+        f"Made by `python -m benchmarks.train` on {os.cpu_count()} cores ({platform.machine()}),",
+        f"an idle machine whose 3x3 convolutions reach {conv['bf16']:.0f} GFLOP/s in bfloat16 and",
+        f"{conv['fp32']:.0f} in float32.",
+        "",
+        "A step is the whole one at 60% of a run: both sides, generator, discriminators, frozen",
+        "critics on their turns, data included. `v2_2` is the origin's network with its widths.",
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|---" * len(HEADINGS) + "|",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for row in table_rows(results)]
+    for name, found in results.items():
+        if name.startswith(f"{PROFILED} "):
+            lines += ["", f"## Where the time of `{name}` goes", ""]
+            lines += ["| operation | share | calls in eight steps |", "|---|---|---|"]
+            lines += [f"| `{key}` | {100 * s:.1f}% | {n} |" for key, s, n in found["profile"]]
+    DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    from faceloom.train.config import PRESETS
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--preset", action="append", choices=PRESETS)
+    parser.add_argument("--size", action="append", type=int)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    results = measure_all(arguments.preset or list(PRESETS), arguments.size or list(SIZES_PX))
+    table = Table(*HEADINGS)
+    for row in table_rows(results):
+        table.add_row(*row)
+    console.print(table)
+    if not arguments.preset and not arguments.size:
+        write_docs(results)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()
