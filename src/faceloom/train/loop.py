@@ -23,23 +23,12 @@ from torch import Tensor, nn
 from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.errors import UserError
 from faceloom.models.base import Learner, Moment, Phase
+from faceloom.train import health
 from faceloom.train.config import TrainConfig
 from faceloom.train.distributed import Processes, connect
 from faceloom.train.done import is_flat, progress_of, score_due
 from faceloom.train.gradients import PieceTooLargeError, Split, compute_alike
-from faceloom.train.health import (
-    MOST_ROLLBACKS,
-    PROBE_EVERY,
-    RATE_CUT,
-    CollapseError,
-    PhaseFigures,
-    ProbeFaces,
-    Watch,
-    look,
-    not_finite_error,
-    watch_pictures,
-    watch_step,
-)
+from faceloom.train.health import CollapseError, PhaseFigures, ProbeFaces, Watch
 from faceloom.train.optimizer import (
     learning_rate,
     load_optimizer_state,
@@ -204,7 +193,7 @@ class Trainer:
                 elapsed_s=self.place.elapsed_s + now - last_tick,
             )
             last_tick = now
-            if self.place.step % PROBE_EVERY == 0:
+            if self.place.step % health.PROBE_EVERY == 0:
                 self._look()
             if self._scorer is not None and self._score_is_due():
                 self._take_score()
@@ -264,7 +253,7 @@ class Trainer:
             self.processes.sum_gradients(phase.parameters)
             norm = float(nn.utils.clip_grad_norm_(phase.parameters, config.clip_norm))
             if not math.isfinite(norm):
-                raise not_finite_error(phase.name)
+                raise health.not_finite_error(phase.name)
             figures[phase.name] = PhaseFigures(norm, totals[phase.name], phase.adversary)
         for phase in active:
             optimizer = self.optimizers[phase.name]
@@ -277,7 +266,7 @@ class Trainer:
         torch._foreach_lerp_(
             list(self.average.values()), [own[name] for name in self.average], 1 - decay
         )
-        self.place = replace(self.place, watch=watch_step(self.place.watch, figures))
+        self.place = replace(self.place, watch=health.watch_step(self.place.watch, figures))
         return values
 
     def _moment(self, piece: int) -> Moment:
@@ -344,8 +333,8 @@ class Trainer:
         if self._probe is None:
             return self.place.watch
         with self.processes.autocast():
-            seen = look(self.learner.swapper, self.learner.generator_modules, self._probe)
-        return watch_pictures(self.place.watch, seen, self.place.step)
+            seen = health.look(self.learner.swapper, self.learner.generator_modules, self._probe)
+        return health.watch_pictures(self.place.watch, seen, self.place.step)
 
     def _take_score(self) -> None:
         """Score the averaged weights; keep them if they are the best. The first process does it."""
@@ -366,18 +355,18 @@ class Trainer:
     def _roll_back(self, fault: CollapseError) -> None:
         """Return to the last good state with a lower rate. Raises UserError after too many."""
         lost = self.place
-        if lost.rollbacks >= MOST_ROLLBACKS:
+        if lost.rollbacks >= health.MOST_ROLLBACKS:
             raise UserError(
-                f"{self.run.path}: {fault} at step {lost.step}, also after {MOST_ROLLBACKS} returns"
-                " to a good state at a lower rate; that state is kept, train anew with"
-                " --set optimizer.lr= at half the rate"
+                f"{self.run.path}: {fault} at step {lost.step}, also after"
+                f" {health.MOST_ROLLBACKS} returns to a good state at a lower rate; that state is"
+                " kept, train anew with --set optimizer.lr= at half the rate"
             ) from fault
         self.processes.wait()
         self._restore(good=True)
         self.place = replace(
             self.place,
             elapsed_s=lost.elapsed_s,
-            rate=lost.rate * RATE_CUT,
+            rate=lost.rate * health.RATE_CUT,
             rollbacks=lost.rollbacks + 1,
             accumulate=lost.accumulate,
             marks=lost.marks,
@@ -385,7 +374,7 @@ class Trainer:
         self._tell(
             f"{fault} at step {lost.step}: back to step {self.place.step} with"
             f" {self.place.rate:.3g} of the rate (return {self.place.rollbacks} of"
-            f" {MOST_ROLLBACKS})"
+            f" {health.MOST_ROLLBACKS})"
         )
         self.save()
 
