@@ -37,7 +37,7 @@ def bump(values: ArrayLike, centre: float | Floats, width: float | Floats) -> Fl
 
 _AZIMUTH = (0.0, 0.3, 0.55, 0.8, 1.0, 1.12, 1.24, 1.36, 1.55, 1.9, 2.3, 2.7, 3.15)
 """From the forehead (0) by the ear (1.3) to the nape (pi), radians."""
-_HAIRLINE_DM = (8.02, 8.01, 7.98, 7.86, 7.66, 7.44, 7.26, 7.26, 7.36, 7.00, 6.74, 6.64, 6.62)
+_HAIRLINE_DM = (7.98, 7.97, 7.94, 7.82, 7.62, 7.42, 7.26, 7.26, 7.36, 7.00, 6.74, 6.64, 6.62)
 _RECESSION_DM = (0.10, 0.20, 0.30, 0.22, 0.06, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _SIDEBURN_DM = (0.0, 0.0, 0.0, 0.0, -0.02, -0.08, -0.16, -0.12, 0.0, 0.0, 0.0, 0.0, 0.0)
 _BALD_DM = (0.75, 0.75, 0.72, 0.62, 0.30, 0.14, 0.06, 0.10, 0.10, 0.10, 0.10, 0.05, 0.0)
@@ -106,7 +106,7 @@ def beard_field(points_N3: Floats32, style: BeardStyle) -> Floats:
     cheek_line = y - 0.36 * smoothstep(0.36, 0.72, x)
     jaw = smoothstep(6.88, 6.60, cheek_line) * smoothstep(0.42, 0.66, z)
     under_lip = 1 - 0.85 * bump(x, 0.085, 0.055) * bump(y, 6.475, 0.045) * front
-    jaw = jaw * under_lip
+    jaw = jaw * under_lip * smoothstep(5.96, 6.16, y)  # The neck is shaven.
     if style == "goatee":
         jaw = jaw * smoothstep(0.36, 0.22, x) * front
     return np.clip(jaw + moustache, 0, 1)

@@ -85,7 +85,7 @@ FEATURES: Mapping[str, Feature] = {
     # Mouth
     "mouth width": _pair("mouth/mouth-scale-horiz", "decr", "incr", 0.36),
     "mouth depth": _pair("mouth/mouth-scale-depth", "decr", "incr", 0.26),
-    "mouth place": _pair("mouth/mouth-trans", "down", "up", 0.28),
+    "mouth place": _pair("mouth/mouth-trans", "down", "up", 0.25),
     "mouth projection": _pair("mouth/mouth-trans", "backward", "forward", 0.28),
     "mouth corners": _pair("mouth/mouth-angles", "down", "up", 0.26),
     "cupid's bow": _pair("mouth/mouth-cupidsbow", "decr", "incr", 0.36),
@@ -104,7 +104,7 @@ FEATURES: Mapping[str, Feature] = {
     "cheek fullness": _pair("cheek/{side}-cheek-volume", "decr", "incr", 0.36),
     "cheek height": _pair("cheek/{side}-cheek-trans", "down", "up", 0.34),
     "chin width": _pair("chin/chin-width", "decr", "incr", 0.40),
-    "chin height": _pair("chin/chin-height", "decr", "incr", 0.34),
+    "chin height": _pair("chin/chin-height", "decr", "incr", 0.31),
     "chin projection": _pair("chin/chin-prominent", "decr", "incr", 0.34),
     "chin bones": _pair("chin/chin-bones", "decr", "incr", 0.36),
     "chin cleft": _pair("chin/chin-cleft", "decr", "incr", 0.30),

@@ -25,7 +25,9 @@ _SHAPES = {
 }
 """Half-width, half-height, and the exponent of the superellipse."""
 _RIM_DM = {"round": 0.012, "square": 0.022, "half-rim": 0.014}
-_TEMPLE_X_DM, _TEMPLE_Z_DM = 0.74, 0.35
+_TEMPLE_Z_DM = 0.35
+_OVER_EARS_DM = ((7.25, 7.5), (0.3, 0.7))
+"""Heights and depths on the head at rest between which the temples lie on its sides."""
 
 
 def glasses_mesh(head: Head, person: Person, posed: Posed) -> list[Solid]:
@@ -147,6 +149,16 @@ def _bridge_z(head: Head, person: Person) -> float:
     return float(person.vertices_V3[head.landmarks_68[27], 2])
 
 
+def _beside_x(head: Head, person: Person) -> float:
+    """Half of the head's width where temples lie on it."""
+    rest = head.base_V3[head.body_vertices]
+    (low, high), (behind, before) = _OVER_EARS_DM
+    taken = (rest[:, 1] > low) & (rest[:, 1] < high)
+    taken &= (rest[:, 2] > behind) & (rest[:, 2] < before)
+    taken &= head.masks_V["ears"][head.body_vertices] < 0.05
+    return float(np.abs(person.vertices_V3[head.body_vertices[taken], 0]).max())
+
+
 def _frame_paths(head: Head, person: Person, glasses: Glasses) -> tuple[list[Floats], list[bool]]:
     """Centre lines of the rims, the bridge and the temples."""
     left, right = _lens_outlines(head, person, glasses)
@@ -165,9 +177,10 @@ def _frame_paths(head: Head, person: Person, glasses: Glasses) -> tuple[list[Flo
     arch[:, 2] = np.maximum(arch[:, 2], _bridge_z(head, person) + 0.012) + 0.015 * rise
     paths.append(arch)
     closed.append(False)
+    beside = _beside_x(head, person)
     for outline, side in ((left, 1), (right, -1)):
         hinge = outline[np.argmax(side * outline[:, 0])] + np.array([0, 0.07, 0.0])
-        ear = np.array([side * _TEMPLE_X_DM, hinge[1] + 0.0, _TEMPLE_Z_DM])
+        ear = np.array([side * beside, hinge[1] + 0.0, _TEMPLE_Z_DM])
         paths.append(np.linspace(hinge, ear, 8))
         closed.append(False)
     return paths, closed

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from faceloom.synth.anatomy import CROWN, over_hairline, smoothstep
+from faceloom.synth.anatomy import CROWN, bump, over_hairline, smoothstep
 from faceloom.synth.assets import Head, vertex_normals
 from faceloom.synth.kernels.noise import fbm
 from faceloom.synth.scene import Floats, Strands
@@ -42,7 +42,7 @@ class Style:
 
 
 STYLES: dict[HairStyle, Style] = {
-    "buzz": Style(0.06, 3, 15000, 0.009, 0.9, 0.0, 0.02),
+    "buzz": Style(0.036, 3, 17000, 0.008, 0.55, 0.1, 0.01),
     "bald": Style(0.09, 4, 5000, 0.009, 0.5, 0.15, 0.02),
     "short": Style(0.30, 7, 13000, 0.012, 0.32, 0.20, 0.10),
     "side part": Style(0.55, 10, 13000, 0.012, 0.16, 0.14, 0.12),
@@ -55,9 +55,10 @@ STYLES: dict[HairStyle, Style] = {
     "afro": Style(0.55, 10, 14000, 0.013, 0.85, 0.0, 0.20, curl=1.0),
 }
 _CLUMP_FREQUENCY = 4.0
-_FOREHEAD_X_DM, _FOREHEAD_Y_DM = 0.62, 7.86
+_FOREHEAD_X_DM, _FOREHEAD_Y_DM = 0.56, 7.88
+_EAR_DM = 0.10
 _NECK_XZ = np.array([0.0, 0.25])
-_HANG_DM = ((5.4, 6.2, 6.8, 7.3, 7.8), (0.98, 1.02, 1.06, 1.12, 3.0))
+_HANG_DM = ((5.4, 6.2, 6.8, 7.2, 7.6, 8.0), (0.84, 0.88, 0.92, 0.95, 1.0, 3.0))
 """How far from the neck's axis open hair hangs, by height."""
 _TIE = np.array([0.0, 7.95, -0.55])
 """Where a ponytail or bun is tied."""
@@ -106,8 +107,9 @@ class _Grower:
         self.roots = places.of(vertices_V3)[keep]
         normals = places.of(normals_V3)[keep]
         self.normals = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9)
-        self.skin = vertices_V3[head.body_vertices]
-        self.skin_normals = normals_V3[head.body_vertices]
+        # An ear's own skin would push hair aside in a step (see `_over_ears`).
+        under = head.body_vertices[head.masks_V["ears"][head.body_vertices] < 0.15]
+        self.skin, self.skin_normals = vertices_V3[under], normals_V3[under]
         self.tree = cKDTree(self.skin)
         side = 0.28 * traits.hair.parting
         self.parting = side if traits.hair.style in ("side part", "bob", "long") else 0.05
@@ -133,7 +135,8 @@ class _Grower:
             if style.curl:
                 direction = self._curled(direction, phase, joint)
             place = self._gathered(place + direction * step)
-            place = self._off_skin(place, clearance * min(1, 0.25 + 1.3 * along))
+            lifted = clearance * min(1, 0.25 + 1.3 * along) + self._over_ears(place)
+            place = self._off_skin(place, lifted)
             place = self._off_face(place)
             place = place + self._waves(place, along)
             points.append(place)
@@ -211,6 +214,13 @@ class _Grower:
         out = place.copy()
         out[:, [0, 2]] = _NECK_XZ + arm * kept[:, None]
         return out
+
+    def _over_ears(self, place: Floats) -> Floats:
+        """What hair that hangs keeps from the head's side, so that it goes over the ears."""
+        if not self.style.free:
+            return np.zeros(len(place))
+        _, y, z = place.T
+        return _EAR_DM * bump(y, 7.08, 0.42) * smoothstep(0.95, 0.70, z) * smoothstep(-0.2, 0.2, z)
 
     def _off_skin(self, place: Floats, clearance: Floats) -> Floats:
         """Push out what came nearer than the clearance; hold down what stands off too far."""

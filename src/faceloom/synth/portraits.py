@@ -20,7 +20,7 @@ CONTACT_SHEET = "people.png"
 _COLUMNS = 6
 _LIGHT = "studio"
 _POSES_DEG = (-14.0, 0.0, 9.0, -6.0, 16.0, 4.0)
-_FACE = {"mouthSmileLeft": 0.16, "mouthSmileRight": 0.16}
+_FACE = {"mouthSmileLeft": 0.24, "mouthSmileRight": 0.24}
 
 
 def write_portraits(

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceloom.synth.assets import Head
 from faceloom.synth.features import FEATURES
+from faceloom.synth.proportions import with_human_proportions
 from faceloom.synth.scene import Floats
 from faceloom.synth.traits import Traits
 
@@ -17,8 +18,8 @@ _CHIN_REST = (0.0, 6.2, 1.43)
 _SIZE_SHARE = 0.8
 """How much of the eye-to-chin height is brought to the common size; the rest stays the person's."""
 _SIDE_DEVIATION = 0.10
-_ASYMMETRY_DEVIATION = 0.12
-_EYE_OPENING = {"eyes/{side}-eye-height2-incr": 0.28, "eyes/{side}-eye-scale-incr": 0.18}
+_ASYMMETRY_DEVIATION = 0.095
+_EYE_OPENING = {"eyes/{side}-eye-height2-incr": 0.18, "eyes/{side}-eye-scale-incr": 0.18}
 """The head's eyes are small at rest; these bring them to life size."""
 
 
@@ -35,7 +36,7 @@ def neutral_vertices(head: Head, traits: Traits) -> Floats:
     for side in ("Left", "Right"):
         lids = traits.eyes.lid_rest + 0.02 * traits.asymmetry * rng.normal()
         head.morph(vertices_V3, f"expr/eyeBlink{side}", float(np.clip(lids, 0, 0.3)))
-    return _placed(head, vertices_V3, rng)
+    return _placed(head, with_human_proportions(head, vertices_V3), rng)
 
 
 def eye_centre(head: Head, vertices_V3: Floats) -> Floats:

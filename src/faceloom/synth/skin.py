@@ -61,15 +61,15 @@ def make_skin(chart: Chart, traits: Traits) -> SkinLayers:
     inside = smoothstep(0.3, 0.8, chart.masks_X["inside-mouth"])[:, None]
     albedo = albedo * (1 - inside) + inside * np.array(_MOUTH_INSIDE)
     hairline = over_hairline(chart.rest_X3, traits) - 0.25 * chart.masks_X["ears"]
-    cover = 0.25 if traits.hair.style == "bald" else 0.55 if traits.hair.style == "buzz" else 0.86
+    cover = 0.25 if traits.hair.style == "bald" else 0.78 if traits.hair.style == "buzz" else 0.96
     ears = 1 - smoothstep(0.1, 0.5, chart.masks_X["ears"])
     scalp = cover * smoothstep(-0.03, 0.07, hairline + 0.02 * maps.fine) * ears
     x, y = maps.x, maps.y
     specular = 0.42 + 0.16 * bump(x, 0, 0.14) * bump(y, 7.0, 0.3) * maps.front
     specular += 0.12 * bump(x, 0, 0.35) * bump(y, 7.75, 0.2) * maps.front
     specular += 0.30 * maps.lips - 0.10 * maps.middle
-    specular *= (1 - 0.8 * scalp) * (1 - 0.5 * inside[:, 0]) * (1 + 0.25 * maps.fine)
-    colour = np.array(traits.hair.colour) * 0.8 * (1 - traits.hair.grey) + 0.22 * traits.hair.grey
+    specular *= (1 - 0.95 * scalp) * (1 - 0.5 * inside[:, 0]) * (1 + 0.25 * maps.fine)
+    colour = np.array(traits.hair.colour) * 0.35 * (1 - traits.hair.grey) + 0.13 * traits.hair.grey
     red, green, blue = (float(c) for c in colour)
     return SkinLayers(
         np.clip(albedo, 0.002, 0.95),
@@ -181,10 +181,10 @@ def _with_stubble(maps: _Maps, albedo: Floats) -> Floats:
 
 def _with_lips(maps: _Maps, albedo: Floats) -> Floats:
     skin = maps.traits.skin
-    tone = skin_tone(maps.traits) * np.array([0.88, 0.55, 0.53]) * (1 - 0.18 * skin.lip_pigment)
+    tone = skin_tone(maps.traits) * np.array([0.86, 0.60, 0.59]) * (1 - 0.18 * skin.lip_pigment)
     tone = tone * np.exp(-0.35 * skin.lip_blood * _BLOOD)
     creases = fbm(maps.rest * np.array([3, 0.5, 0.5], np.float32), 25.0, 2, maps.seed + 33)
-    share = (0.85 * maps.lips)[:, None]
+    share = (0.82 * maps.lips)[:, None]
     return np.asarray(albedo * (1 - share) + share * tone * (1 + 0.06 * creases)[:, None])
 
 

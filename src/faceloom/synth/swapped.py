@@ -29,7 +29,7 @@ _OUTLINE = slice(0, 17)
 """Of iBUG's 68 points, the jaw from ear to ear."""
 _HIGH_DM = 5.0
 """Beyond any hairline: there the outline is open."""
-_RIM_DM = 0.4
+_RIM_DM = 0.32
 """From the outline to where the face's own shape holds in full."""
 _FEATURES = slice(17, 68)
 """Of iBUG's 68 points, all but the outline."""

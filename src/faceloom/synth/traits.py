@@ -308,12 +308,12 @@ def _draw_hair(
 def _draw_brows(rng: np.random.Generator, sex: Sex, age_years: float) -> BrowTraits:
     man = sex == "male"
     return BrowTraits(
-        thickness=float(np.clip(rng.normal(1.15 if man else 0.85, 0.18), 0.6, 1.6)),
-        density=float(np.clip(rng.normal(0.95 if man else 0.85, 0.15), 0.5, 1.3)
+        thickness=float(np.clip(rng.normal(1.15 if man else 0.85, 0.23), 0.6, 1.6)),
+        density=float(np.clip(rng.normal(0.95 if man else 0.85, 0.20), 0.45, 1.35)
                       * (1 - 0.25 * _ageing(age_years, 55, 85))),
-        arch=float(np.clip(rng.normal(-0.2 if man else 0.25, 0.45), -1, 1)),
+        arch=float(np.clip(rng.normal(-0.2 if man else 0.25, 0.55), -1, 1)),
         length=float(rng.uniform(0.88, 1.06)),
-        raise_dm=float(rng.normal(0, 0.010)),
+        raise_dm=float(rng.normal(0, 0.014)),
     )  # fmt: skip
 
 

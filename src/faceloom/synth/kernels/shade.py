@@ -59,9 +59,9 @@ def _eye_albedo(rest, eye, seed, out):
     veins = max(0.0, value_noise(x * 14, y * 14, z * 14, seed + 3))
     veins *= min(1.0, max(0.0, (off_axis - 0.55) * 2)) * (0.4 + redness)
     rim = max(0.0, off_axis - 0.6)
-    out[0] = 0.74 * (1 - 0.05 * veins - 0.12 * rim)
-    out[1] = 0.68 * (1 - 0.28 * veins - (0.25 + 0.3 * redness) * rim)
-    out[2] = 0.65 * (1 - 0.28 * veins - (0.28 + 0.3 * redness) * rim)
+    out[0] = 0.69 * (1 - 0.05 * veins - 0.12 * rim)
+    out[1] = 0.63 * (1 - 0.28 * veins - (0.25 + 0.3 * redness) * rim)
+    out[2] = 0.60 * (1 - 0.28 * veins - (0.28 + 0.3 * redness) * rim)
     in_iris = 1 - _ramp(iris - 0.03, iris + 0.025, off_axis)
     if in_iris <= 0:
         return
