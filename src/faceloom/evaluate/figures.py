@@ -36,6 +36,8 @@ class Sound:
     loudness_T: NDArray[np.float64] | None
     """dB at each frame; None without sound."""
     kept_share: float | None
+    delay_s: float | None = None
+    """Of the result's sound against the footage's."""
 
 
 # -- identity -------------------------------------------------------------------------------------
@@ -284,12 +286,13 @@ def unchanged_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict
         measured([Samples.of_series(one.singles[name]) for one in seen], mean_of)
         for name in ("outside_error", "outside_changed")
     )
-    shares = [sound.kept_share for sound in sounds]
     return {
         "outside_error": outside,
         "outside_changed": changed,
-        "sound_kept": _of_clips([np.nan if share is None else share for share in shares], seen,
+        "sound_kept": _of_clips([_or_nan(sound.kept_share) for sound in sounds], seen,
                                 "no sound, or frames without any"),
+        "sound_delay_s": _of_clips([_or_nan(sound.delay_s) for sound in sounds], seen,
+                                   "no sound to compare, or another one"),
         "time_error_s": _of_clips([float(np.max(one.singles["time_error_s"], initial=0))
                                    for one in seen], seen, "no frames"),
         "frames_differ": _of_clips([float(abs(one.extra_frames)) for one in seen], seen,
@@ -309,6 +312,10 @@ def key_figures(scores: KeyScores) -> dict[str, Figure]:
                      if "identity" in name else "could not be measured")
         for name, value in values.items()
     }  # fmt: skip
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _of_clips(values: Sequence[float], seen: Sequence[Observed], missing: str) -> Figure:

@@ -196,7 +196,8 @@ _VIDEO = (
             "%"),
     Measure("flicker_levels", "Flicker", "video", "lower", "0 up", "below 1",
             "Root mean square of what changes faster than 3 times a second in the brightness of"
-            " result minus footage, in 16 blocks of the face (their median); levels of 255.",
+            " result minus footage, in 16 blocks from the brows to the chin (their median); levels"
+            " of 255.",
             "faceloom"),
     Measure("flicker_hz", "Flicker's rate", "video", "neither", "3 Hz to half the frame rate",
             "only where there is flicker", "Where the spectrum of that brightness is strongest.",
@@ -223,6 +224,11 @@ _UNCHANGED = (
     Measure("sound_kept", "Sound kept", "unchanged", "higher", "0% to 100%", "100%",
             "Share of the footage's packets of sound that are in the result bit by bit.",
             "faceloom", 0, 100, "%"),
+    Measure("sound_delay_s", "Delay of the sound", "unchanged", "neither", "-0.5 s to 0.5 s",
+            "0.00 s; from about 0.05 s on people notice", "By how much the result's sound comes"
+            " later, counted from its first picture, than the footage's: where their loudness"
+            " (every 10 ms) correlates best; below 0 the sound is early.",
+            "cross-correlation; limits as in ITU-R BT.1359", 2, 1, " s"),
     Measure("time_error_s", "Times of the frames", "unchanged", "lower", "0 s up",
             "below 0.001 s", "Largest difference of the times at which a frame is shown in result"
             " and footage, counted from the first frame.", "faceloom", 4, 1, " s"),
