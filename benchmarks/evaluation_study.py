@@ -59,7 +59,7 @@ PAIRS = (
 TRAINED_STEPS = (20, 80, 160, 480)
 JUDGED, FACE_PICTURES = 8, 12
 RESAMPLES = 1000
-STUDY_VERSION = 1
+STUDY_VERSION = 2
 LIKENESS = "likeness"
 """To the exact answer's face; see `likeness_to_key`."""
 
@@ -327,6 +327,28 @@ def faults_table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+ANSWERS = ("key-0", "untouched-1", "blur-1.5", "jitter-1", "recolour-12")
+SHOWN = (
+    "identity_gain", "identity_gain_third", "mouth_correlation", "expression_error",
+    "sharpness_ratio", "colour_excess", "seam_energy", "checkerboard_db", "warp_error_ratio",
+    "flicker_levels", "jitter_ratio",
+)  # fmt: skip
+
+
+def answers_table(rows: Sequence[dict[str, Any]]) -> str:
+    """What the exact answer scores without a key, and with one fault; both pairs; in Markdown."""
+    lines = ["| figure | " + " | ".join(ANSWERS) + " |", "|---" * (len(ANSWERS) + 1) + "|"]
+    for score in SHOWN:
+        cells = []
+        for name in ANSWERS:
+            found = [row["without"].get(score) for spec in PAIRS
+                     for row in _of_pair(rows, spec.name) if row["result"] == name]  # fmt: skip
+            texts = [MEASURES[score].text(one) if one is not None else "-" for one in found]
+            cells.append(", ".join(texts))
+        lines.append(f"| {MEASURES[score].title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _worsens(values: Sequence[float | None], score: str) -> bool:
     known = [goodness(score, value) for value in values if value is not None]
     return len(known) == len(values) and bool((np.diff(known) < 0).all())
@@ -344,8 +366,8 @@ def main() -> None:
     rows = read_scores(arguments.cache)
     counts = {pair: sum(row["pair"] == pair for row in rows) for pair in {r["pair"] for r in rows}}
     print(f"{len(rows)} results: {counts}")
-    for table in (table_of(rows), overall_table(rows), faults_table(rows)):
-        print(f"\n{table}")
+    for table in (table_of, overall_table, faults_table, answers_table):
+        print(f"\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -163,6 +164,9 @@ def test_pictures_are_not_kept(folder: Path, copy: Path, monkeypatch: pytest.Mon
     seen = observe.observe(pair, {}, FRAMES, 4, lambda _: None)
     assert seen.frames == FRAMES
     assert most <= 3
+    # A picture has 311 kB. These are kept of a limited number of frames, however long the clip is.
+    limited = (seen.features, seen.spectra, seen.identities)
+    assert len(pickle.dumps(seen)) - len(pickle.dumps(limited)) < 5_000 * FRAMES
 
 
 def test_a_gallery_gives_look_alikes_with_pictures(

@@ -62,6 +62,26 @@ def test_a_stiff_mouth_is_half_as_lively() -> None:
     assert found["mouth_correlation"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("name", "figure"), [("mouth", "mouth"), ("eyes", "eye")])
+def test_noise_of_a_still_face_is_not_followed(name: str, figure: str) -> None:
+    one = calm()
+    rng = np.random.default_rng(0)
+    still = Pair(*(rng.normal(0.02, 0.006, (2, 100)).astype(np.float32)))
+    found = figures.kept_figures([replace(one, pairs=one.pairs | {name: still})], [SILENT])
+    for kind in ("correlation", "range"):
+        assert found[f"{figure}_{kind}"].value is None
+        assert "nothing to follow" in found[f"{figure}_{kind}"].note
+    if name == "mouth":
+        assert found["lip_lag_s"].value is None
+    # A clip that moves beside it counts alone.
+    two = figures.kept_figures(
+        [replace(one, pairs=one.pairs | {name: still}), one], [SILENT, SILENT]
+    )
+    first, second = two[f"{figure}_correlation"].by_clip
+    assert first is None
+    assert second == pytest.approx(1)
+
+
 def test_turned_heads_and_eyes_are_off_by_their_angles() -> None:
     one = calm()
     assert kept(with_result(one, yaw=np.full(100, 6)))["pose_error_deg"] == pytest.approx(2)

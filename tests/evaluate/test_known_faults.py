@@ -76,7 +76,7 @@ FALLS: dict[str, tuple[str, ...]] = {
 KEYED_RISES = ("landmark_error",)
 KEYED_FALLS = ("gain", "ssim", "psnr_db")
 STAYS = {
-    "identity_gain_training": 0.05, "mouth_correlation": 0.06, "pose_error_deg": 1.0,
+    "identity_gain_training": 0.05, "pose_error_deg": 1.0,
     "expression_error": 0.003, "sharpness_ratio": 0.06, "colour_excess": 0.6,
     "seam_energy": 0.01, "flicker_levels": 0.5, "jitter_ratio": 0.15, "warp_error_ratio": 0.05,
     "checkerboard_db": 1.0, "frames_missed": 0.0, "outside_error": 0.0, "outside_changed": 0.0,

@@ -48,6 +48,10 @@ def test_the_summary_says_when_it_flickers() -> None:
     assert "flicker throughout" in summary_of(GOOD, [everywhere], [clip(everywhere)])
     several = summary_of(GOOD, [one, calm()], [clip(one), clip(one, 200)])
     assert "flicker in 1 of 2 clips" in several
+    half = summary_of(GOOD, [everywhere, calm()], [clip(everywhere), clip(one, 200)])
+    assert "flicker in 1 of 2 clips" in half
+    both = summary_of(GOOD, [everywhere] * 2, [clip(everywhere), clip(everywhere, 200)])
+    assert "flicker throughout" in both
 
 
 def test_the_summary_says_what_is_wrong() -> None:

@@ -70,7 +70,8 @@ def _identity_measures(net: str, words: str) -> list[Measure]:
     source = _NET_SOURCES[net]
     return [
         Measure(f"identity_gain{ending}", f"Looks like the face{by}", "identity", "higher",
-                "about 0 to 1, beyond it either way", "above 0.8; 1 is a real photo",
+                "about 0 to 1, beyond it either way", "above 0.6, as exact"
+                " answers that keep the footage's outline; 1 is a real photo",
                 _GAIN.format(net=words), source),
         Measure(f"identity_face{ending}", f"Likeness to the face's photos{by}", "identity",
                 "higher", "-1 to 1", "as high as the face's photos among themselves (see the"
@@ -114,9 +115,11 @@ def _identity() -> list[Measure]:
 _KEPT = (
     Measure("mouth_correlation", "Mouth follows", "kept", "higher", "-1 to 1", "above 0.85",
             "Pearson's correlation of the mouth's opening (gap of the inner lips over the eye span)"
-            " in the footage and in the result, frame by frame.", "Kartynnik et al. 2019 (mesh)"),
+            " in the footage and in the result, frame by frame. None where the footage's mouth"
+            " hardly moves.", "Kartynnik et al. 2019 (mesh)"),
     Measure("eye_correlation", "Blinks follow", "kept", "higher", "-1 to 1", "above 0.8",
-            "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width).",
+            "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width). None"
+            " where the footage's eyes neither blink nor narrow.",
             "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)"),
     Measure("expression_error", "Expression", "kept", "lower", "0% up",
             "below 0.5%; a face that never moves has 0.5% to 0.7% beside a talking one",

@@ -70,7 +70,7 @@ def draw_curve(curve: Curve) -> CurveDrawing:
     known = known[np.isfinite(known)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+        low, high = (0.0, 1.0) if low == 0 else (low - 0.5, high + 0.5)
     pad = _MARGIN * (high - low)
     digits = max(0, min(6, 2 - math.floor(math.log10(high - low))))
     return CurveDrawing(

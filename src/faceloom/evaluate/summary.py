@@ -70,7 +70,7 @@ def _identity_words(figures: Mapping[str, Figure]) -> str:
 def _lips_words(figures: Mapping[str, Figure]) -> str:
     mouth, lag = figures["mouth_correlation"].value, figures["lip_lag_s"].value
     if mouth is None:
-        return "the lips do not move"
+        return "the footage's lips hardly move"
     if lag is not None and abs(lag) >= _OUT_OF_STEP_S:
         return f"lips are {abs(lag):.2f} s {'late' if lag > 0 else 'early'}"
     if mouth >= 0.85:
@@ -110,10 +110,10 @@ def _flicker_words(seen: Sequence[Observed], clips: Sequence[Clip]) -> list[str]
     if not bad.any():
         return ["steady"]
     amount = "strong" if np.median(known[bad]) > _MUCH_FLICKER else "slight"
-    if bad.mean() > 0.3:
+    flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
+    if bad.mean() > 0.3 and flickering == len(clips):
         return [f"{amount} flicker throughout"]
     if len(clips) > 1:
-        flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
         return [f"{amount} flicker in {flickering} of {len(clips)} clips"]
     stretches = _stretches(series[0] > _FLICKER_LEVELS, seen[0].rate)
     times = ", ".join(_clock_range(*stretch) for stretch in stretches[:_MOST_STRETCHES])
