@@ -62,6 +62,26 @@ def test_a_stiff_mouth_is_half_as_lively() -> None:
     assert found["mouth_correlation"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("name", "figure"), [("mouth", "mouth"), ("eyes", "eye")])
+def test_noise_of_a_still_face_is_not_followed(name: str, figure: str) -> None:
+    one = calm()
+    rng = np.random.default_rng(0)
+    still = Pair(*(rng.normal(0.02, 0.006, (2, 100)).astype(np.float32)))
+    found = figures.kept_figures([replace(one, pairs=one.pairs | {name: still})], [SILENT])
+    for kind in ("correlation", "range"):
+        assert found[f"{figure}_{kind}"].value is None
+        assert "nothing to follow" in found[f"{figure}_{kind}"].note
+    if name == "mouth":
+        assert found["lip_lag_s"].value is None
+    # A clip that moves beside it counts alone.
+    two = figures.kept_figures(
+        [replace(one, pairs=one.pairs | {name: still}), one], [SILENT, SILENT]
+    )
+    first, second = two[f"{figure}_correlation"].by_clip
+    assert first is None
+    assert second == pytest.approx(1)
+
+
 def test_turned_heads_and_eyes_are_off_by_their_angles() -> None:
     one = calm()
     assert kept(with_result(one, yaw=np.full(100, 6)))["pose_error_deg"] == pytest.approx(2)
@@ -135,7 +155,7 @@ def test_identity_by_all_networks_at_hand() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, (2, 32))
     face = Pictures(people(rng, b).astype(np.float32), np.arange(20))
-    gains = []
+    gains, cosines = [], []
     for share in (0.0, 0.5, 1.0):
         rows = vectors(people(rng, (1 - share) * a + share * b), people(rng, a))
         one = replace(calm(), identities={"judge": rows, "training": rows})
@@ -147,12 +167,101 @@ def test_identity_by_all_networks_at_hand() -> None:
         assert scales["judge"].known
         gains.append(found["identity_gain"].value)
         assert found["identity_gain"].low is not None
+        cosines.append([found[f"identity_{of}"].value or 0.0 for of in ("face", "footage")])
+    own, before = (scales["judge"].best, scales["judge"].before)
+    assert [pair[0] for pair in cosines] == sorted(pair[0] for pair in cosines)
+    assert [pair[1] for pair in cosines] == sorted((pair[1] for pair in cosines), reverse=True)
+    assert [cosines[0][0], cosines[2][0]] == pytest.approx([before, own], abs=0.03)
+    assert cosines[2][1] == pytest.approx(before, abs=0.03)
     assert gains[0] == pytest.approx(0, abs=0.05)
     assert 0.3 < (gains[1] or 0) < 0.8
     assert gains[2] == pytest.approx(1, abs=0.05)
     hits = figures.retrieval_figures([one], "judge", face, people(rng, rng.normal(0, 1, 32), 30))
     assert hits["retrieval_top1"].value == 1
     assert "among 32 people" in hits["retrieval_top1"].note
+
+
+def test_a_wandering_identity_wanders_by_the_square_of_its_reach() -> None:
+    angle = np.linspace(-0.1, 0.1, 21)
+    footage = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    found = []
+    for reach in (0, 1, 2, 3):
+        rows = np.stack([np.cos(reach * angle), np.sin(reach * angle)], axis=1)
+        one = replace(calm(), identities={"judge": vectors(rows, footage)})
+        found.append(figures.video_figures([one])["identity_spread_ratio"].value)
+    assert found == pytest.approx([0, 1, 4, 9], rel=0.05, abs=1e-6)
+
+
+def test_networks_that_see_different_people_disagree_by_that() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (2, 32))
+    face = Pictures(people(rng, b).astype(np.float32), np.arange(20))
+    found = []
+    for share in (1.0, 0.5, 0.0):
+        rows = {
+            "judge": vectors(people(rng, b), people(rng, a)),
+            "third": vectors(people(rng, (1 - share) * a + share * b), people(rng, a)),
+        }
+        one = replace(calm(), identities=rows)
+        taken, _ = figures.identity_figures([one], {"judge": face, "third": face})
+        found.append(taken["identity_disagreement"].value)
+    assert found == sorted(found, key=lambda value: value or 0)
+    assert [found[0], found[2]] == pytest.approx([0, 1], abs=0.05)
+
+
+def test_retrieval_counts_the_frames_in_the_first_places() -> None:
+    rng = np.random.default_rng(0)
+    a, b = np.eye(32)[:2]
+    others = np.eye(32)[2:8]
+    face = Pictures(people(rng, b).astype(np.float32), np.arange(20))
+    # Six people are as near as this one; four lie before it; none does.
+    sixth, fifth = 0.3 * b + others.sum(axis=0), 0.3 * b + others[:4].sum(axis=0)
+    found = []
+    for nearest in (0, 5, 10, 20):
+        middles = [b] * nearest + [fifth] * (20 - nearest) if nearest else [sixth] * 20
+        rows = np.stack([people(rng, middle, 1)[0] for middle in middles])
+        one = replace(calm(), identities={"judge": vectors(rows, people(rng, a))})
+        hits = figures.retrieval_figures([one], "judge", face, others)
+        found.append((hits["retrieval_top1"].value, hits["retrieval_top5"].value))
+    assert found == [(0, 0), (0.25, 1), (0.5, 1), (1, 1)]
+
+
+def test_stiff_eyes_are_half_as_lively_and_still_ones_do_not_follow() -> None:
+    one = calm()
+    eyes = one.pairs["eyes"].footage
+    stiff = kept(with_result(one, eyes=0.5 * eyes + 0.1))
+    assert stiff["eye_range"] == pytest.approx(0.5, abs=1e-4)
+    assert stiff["eye_correlation"] == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    follows = [kept(with_result(one, eyes=eyes + noise * rng.normal(0, 0.1, 100)))[
+        "eye_correlation"
+    ] for noise in (0.0, 0.5, 2.0, 8.0)]  # fmt: skip
+    assert follows == sorted(follows, key=lambda value: -(value or 0))
+    assert kept(with_result(one, eyes=np.full(100, 0.3)))["eye_correlation"] == 0
+
+
+def test_another_expression_is_as_far_off_as_it_is() -> None:
+    one = calm()
+    own = one.points_TP2.footage
+    errors = [
+        kept(replace(one, points_TP2=Pair(share * own, own)))["expression_error"]
+        for share in (1.0, 0.5, 0.0)
+    ]
+    whole = float(np.linalg.norm(own - own.mean(axis=0), axis=2).mean())
+    assert errors == pytest.approx([0, whole / 2, whole], rel=1e-4)
+
+
+def test_colours_and_edges_are_the_mean_over_the_frames() -> None:
+    one = calm()
+    singles = one.singles | {"colour_cast": np.linspace(0, 8, 100, dtype=np.float32),
+                             "seam": np.full(100, 3, np.float32)}  # fmt: skip
+    changed = with_result(replace(one, singles=singles), colour=np.full(100, 7),
+                          sharpness=0.4 * one.pairs["sharpness"].footage)  # fmt: skip
+    found = figures.look_figures([changed], np.ones((4, 8)))
+    assert found["colour_excess"].value == pytest.approx(4)
+    assert found["colour_difference"].value == pytest.approx(7)
+    assert found["seam_energy"].value == pytest.approx(3)
+    assert found["sharpness_ratio"].value == pytest.approx(0.4)
 
 
 def test_the_same_two_people_have_no_gain_and_a_reason() -> None:
@@ -206,6 +315,15 @@ def test_nothing_else_changed() -> None:
     assert found["outside_error"].value == found["outside_changed"].value == 0
     assert found["time_error_s"].value == found["frames_differ"].value == 0
     assert found["sound_kept"].value == 1
+    assert found["sound_delay_s"].value is None
+    late = figures.unchanged_figures([one], [Sound(None, 0.4, -0.12)])
+    assert late["sound_kept"].value == pytest.approx(0.4)
+    assert late["sound_delay_s"].value == pytest.approx(-0.12)
+    leaks = {"outside_error": np.full(100, 2, np.float32),
+             "outside_changed": np.repeat(np.array([0, 0.1], np.float32), 50)}  # fmt: skip
+    leaky = figures.unchanged_figures([replace(one, singles=one.singles | leaks)], [SILENT])
+    assert leaky["outside_error"].value == pytest.approx(2)
+    assert leaky["outside_changed"].value == pytest.approx(0.05)
     singles = one.singles | {"time_error_s": np.linspace(0, 0.04, 100, dtype=np.float32)}
     other = replace(one, singles=singles, extra_frames=-1)
     found = figures.unchanged_figures([other], [SILENT])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,9 +14,18 @@ from tests.toy_pair import FRAMES, SIZE_PX, make_toy_pair, write_pictures
 
 from faceloom.errors import UserError
 from faceloom.evaluate.keyed_pair import KeyedPair
-from faceloom.evaluate.keyscores import FrameGains, Scored, mesh_errors, score_result
+from faceloom.evaluate.keyscores import (
+    FrameGains,
+    People,
+    Scored,
+    _Looks,
+    mesh_errors,
+    score_result,
+)
 from faceloom.evaluate.strips import write_strip
 from faceloom.faces.expression import eye_span_px
+from faceloom.faces.eyes import EyesSeen
+from faceloom.geometry import Similarity
 from faceloom.image import RGB, read_image
 from faceloom.video import read_frames
 
@@ -74,6 +84,28 @@ def test_blur_recolouring_and_flicker_move_the_right_way(pair: KeyedPair, tmp_pa
     )
 
 
+def test_the_way_to_the_answer_is_measured_by_its_square(pair: KeyedPair, tmp_path: Path) -> None:
+    footage = [frame.rgb.astype(float) for frame in read_frames(pair.footage)]
+    for share in (0.0, 0.5, 0.8):
+        mixed = [np.round(f + share * (k - f)).astype(np.uint8)
+                 for f, k in zip(footage, keys(pair), strict=True)]  # fmt: skip
+        found = score(pair, tmp_path / f"{share}", mixed).scores
+        assert found.gain == pytest.approx(1 - (1 - share) ** 2, abs=0.01)
+
+
+def test_an_offset_has_its_own_noise_ratio_and_leak(pair: KeyedPair, tmp_path: Path) -> None:
+    ratios, footage = [], [frame.rgb for frame in read_frames(pair.footage)]
+    for levels in (2, 6, 18):
+        offset = [picture + np.uint8(levels) for picture in keys(pair)]
+        found = score(pair, tmp_path / f"{levels}", offset).scores
+        assert found.psnr_db == pytest.approx(20 * np.log10(255 / levels), abs=0.01)
+        ratios.append(found.ssim)
+        leaky = [picture + np.uint8(levels) for picture in footage]
+        leak = score(pair, tmp_path / f"leak-{levels}", leaky).scores.leakage
+        assert leak == pytest.approx(levels, rel=1e-3)
+    assert ratios == sorted(ratios, reverse=True)
+
+
 def test_the_worst_and_the_median_frame_are_found(pair: KeyedPair, tmp_path: Path) -> None:
     pictures = keys(pair)
     footage = [frame.rgb for frame in read_frames(pair.footage)]
@@ -129,6 +161,44 @@ def test_mesh_errors_are_as_large_as_the_change() -> None:
     expressions = [one["expression_error"] for one in gape]
     assert expressions == sorted(expressions)
     assert expressions[2] == pytest.approx(2 * expressions[1], rel=0.05)
+
+
+def test_a_tilted_head_is_off_by_its_angle() -> None:
+    key = mesh_at()
+    middle = key[:, :2].mean(axis=0)
+    for degrees in (3.0, 6.0, 12.0):
+        turn = Similarity.from_parts(1.0, degrees)
+        tilted = key.copy()
+        tilted[:, :2] = turn.apply(key[:, :2] - middle) + middle
+        found = mesh_errors(tilted, key)
+        assert found["pose_error_deg"] == pytest.approx(degrees / 3, rel=0.1)
+        assert found["expression_error"] == pytest.approx(0, abs=1e-4)
+
+
+def test_eyes_are_off_by_their_angle_and_gap(pair: KeyedPair) -> None:
+    class Reader:
+        """Tells what it is given to look at."""
+
+        def look(self, seen: EyesSeen, _: object) -> EyesSeen:
+            return seen
+
+    looks = _Looks(pair, None)
+    looks._eyes = Reader()  # type: ignore[assignment]
+    ahead, mesh = EyesSeen(0.3, 0, 0), mesh_at()
+    for seen in (EyesSeen(0.3, 3, -4), EyesSeen(0.25, 0, 0), EyesSeen(0.05, 60, 0)):
+        looks._compare_eyes(SimpleNamespace(result=seen, key=ahead), mesh, mesh)  # type: ignore[arg-type]
+    assert looks.values["gaze_error_deg"] == pytest.approx([5, 0])  # Shut eyes have no gaze.
+    assert looks.values["eye_error"] == pytest.approx([0, 0.05, 0.25])
+
+
+def test_the_margin_is_1_at_the_face_and_minus_1_at_the_footage() -> None:
+    face, footage = np.eye(8)[:2]
+    people = People(face, footage)
+    ways = [np.asarray((1 - share) * footage + share * face, np.float32)
+            for share in (0.0, 0.5, 0.8, 1.0)]  # fmt: skip
+    margins = [people.margin([way]) for way in ways]
+    assert margins == sorted(margins)
+    assert [margins[k] for k in (0, 1, 3)] == pytest.approx([-1, 0, 1], abs=1e-6)
 
 
 def opened(mesh: np.ndarray, gap_px: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.conftest import cut_clip
 
-from faceloom.evaluate.sound import best_lag, kept_share, loudness_db
+from faceloom.evaluate.sound import best_lag, kept_share, loudness_db, sound_delay_s
 
 RATE_HZ = 16000
 
@@ -57,7 +57,8 @@ def test_a_delay_beyond_reach_and_a_short_clip_are_not_found() -> None:
     opening = np.random.default_rng(0).normal(0, 1, 200)
     _, found = best_lag(opening, np.roll(opening, 12), 25.0)
     assert found < 0.4
-    assert np.isnan(best_lag(opening[:20], opening[:20], 25.0)).all()
+    for frames in (0, 1, 3, 20):
+        assert np.isnan(best_lag(opening[:frames], opening[:frames], 25.0)).all()
 
 
 def test_frames_without_a_face_are_left_out_of_the_delay() -> None:
@@ -82,3 +83,38 @@ def test_packets_are_kept_or_not(media: Path, tmp_path: Path) -> None:
                 out.mux(packet)
     assert kept_share(first, silent) == 0
     assert kept_share(silent, first) is None
+
+
+def talking(path: Path, delay_s: float, seed: int = 0, level: float = 0.3) -> Path:
+    """Pictures at 25 a second, and syllables of random loudness that begin later."""
+    rng = np.random.default_rng(seed)
+    syllables = np.concatenate([tone(0.12, level * loud) for loud in rng.uniform(0, 1, 25)])
+    samples = np.concatenate([np.zeros(round((1 + delay_s) * RATE_HZ)), syllables])
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("mpeg4", rate=25)
+        pictures.width = pictures.height = 32
+        sound = container.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono")
+        for k in range(25):
+            grey = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 8 * k, np.uint8), format="rgb24")
+            grey.pts, grey.time_base = k, Fraction(1, 25)
+            container.mux(pictures.encode(grey))
+        container.mux(pictures.encode(None))
+        frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None], layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("delay_s", [-0.3, -0.04, 0.0, 0.1, 0.45])
+def test_the_sound_s_delay_is_found(delay_s: float, tmp_path: Path) -> None:
+    footage = talking(tmp_path / "footage.mkv", 0)
+    # Softer, as it may be after it was encoded again.
+    result = talking(tmp_path / "result.mkv", delay_s, level=0.2)
+    assert sound_delay_s(footage, result) == pytest.approx(delay_s, abs=0.011)
+
+
+def test_another_sound_has_no_delay(tmp_path: Path) -> None:
+    footage = talking(tmp_path / "footage.mkv", 0)
+    assert sound_delay_s(footage, talking(tmp_path / "other.mkv", -1, seed=1)) is None
+    assert sound_delay_s(footage, tmp_path) is None

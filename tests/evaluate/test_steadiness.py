@@ -8,7 +8,8 @@ from tests.evaluate.toy_face import SIDE_PX, inside, mesh_at, painted, textured_
 
 from faceloom.evaluate import steadiness
 from faceloom.faces.expression import eye_span_px
-from faceloom.image import RGB, resize
+from faceloom.faces.identity import IDENTITY_PX, identity_transform
+from faceloom.image import RGB, resize, warp
 
 RATE = 25.0
 
@@ -92,12 +93,19 @@ def test_gaps_do_not_flicker() -> None:
     assert np.nanmax(np.abs(fast)) == 0
 
 
-def test_brightness_is_of_each_block() -> None:
+def test_brightness_is_of_each_block_of_the_inner_face() -> None:
     crop = np.zeros((112, 112, 3), np.uint8)
-    crop[:28, :28] = 200
+    crop[28:49, 28:42] = 200
     blocks = steadiness.block_brightness(crop)
     assert blocks[0] == pytest.approx(200, abs=1)
     assert blocks[1:] == pytest.approx(np.zeros(15), abs=1)
+
+
+def test_every_block_lies_in_the_face() -> None:
+    mesh = mesh_at()
+    hull = np.repeat(np.round(255 * inside(mesh)).astype(np.uint8), 3, axis=2)
+    crop = warp(hull, identity_transform(mesh), (IDENTITY_PX, IDENTITY_PX), "area")
+    assert steadiness.block_brightness(crop).min() > 0.8 * 255
 
 
 def test_the_spread_of_vectors() -> None:

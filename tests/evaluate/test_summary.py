@@ -17,7 +17,7 @@ GOOD = {
     "identity_gain": Figure(0.81), "identity_gain_training": Figure(0.7),
     "identity_gain_third": Figure(0.75),
     "mouth_correlation": Figure(0.95), "lip_lag_s": Figure(0.0), "outside_changed": Figure(0.0),
-    "sound_kept": Figure(1.0),
+    "sound_kept": Figure(1.0), "sound_delay_s": Figure(0.0),
 }  # fmt: skip
 
 
@@ -48,6 +48,10 @@ def test_the_summary_says_when_it_flickers() -> None:
     assert "flicker throughout" in summary_of(GOOD, [everywhere], [clip(everywhere)])
     several = summary_of(GOOD, [one, calm()], [clip(one), clip(one, 200)])
     assert "flicker in 1 of 2 clips" in several
+    half = summary_of(GOOD, [everywhere, calm()], [clip(everywhere), clip(one, 200)])
+    assert "flicker in 1 of 2 clips" in half
+    both = summary_of(GOOD, [everywhere] * 2, [clip(everywhere), clip(everywhere, 200)])
+    assert "flicker throughout" in both
 
 
 def test_the_summary_says_what_is_wrong() -> None:
@@ -66,6 +70,8 @@ def test_the_summary_says_what_is_wrong() -> None:
     assert "the sound was changed" in words
     late = GOOD | {"lip_lag_s": Figure(0.12)}
     assert "lips are 0.12 s late" in summary_of(late, [one], [clip(one)])
+    early = GOOD | {"sound_delay_s": Figure(-0.2)}
+    assert "the sound is 0.20 s early" in summary_of(early, [one], [clip(one)])
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from faceloom.evaluate.moments import curves_of, identity_series, spectrum_of, w
 from faceloom.evaluate.observe import Observed, observe
 from faceloom.evaluate.paired_frames import ClipPair, check_pair, check_same, sha256_of
 from faceloom.evaluate.resemblance import Resemblance
-from faceloom.evaluate.sound import kept_share, loudness_db
+from faceloom.evaluate.sound import kept_share, loudness_db, sound_delay_s
 from faceloom.evaluate.summary import summary_of
 from faceloom.evaluate.vggface2 import IdentityPredictor
 from faceloom.video import probe
@@ -211,7 +211,11 @@ def _clips(pairs: Sequence[ClipPair], seen: Sequence[Observed]) -> tuple[Clip, .
 def _sound(pair: ClipPair, one: Observed) -> take.Sound:
     times = one.times_s.astype(np.float64)
     loudness = loudness_db(pair.footage, times, _LOUDNESS_FRAMES / one.rate)
-    return take.Sound(loudness, kept_share(pair.footage, pair.result))
+    return take.Sound(
+        loudness,
+        kept_share(pair.footage, pair.result),
+        sound_delay_s(pair.footage, pair.result),
+    )
 
 
 def _warnings(

@@ -23,6 +23,15 @@ from faceloom.evaluate.sound import best_lag
 ALIKE = "the two people look too alike to this network: there is no way to go"
 _NOT_JUDGED = "no frame could be judged"
 _ENOUGH_CROPS = 2000
+_LEAST_MOVED = {"mouth": 0.01, "eyes": 0.015}
+"""Deviation of an opening below which there is nothing to follow: speech has 0.016 and more, a clip
+with a blink 0.03, and the readers' own noise on a mouth that is all but shut, or on eyes that do
+not blink, 0.006."""
+_NOTHING = (np.zeros(0), np.zeros(0))
+_HARDLY_MOVES = {
+    "mouth": "the footage's mouth hardly moves: there is nothing to follow",
+    "eyes": "the footage's eyes hardly move: there is nothing to follow",
+}
 _LEAST_FOLLOWED = 0.3
 """Lips that follow less at any delay have none."""
 _LEAST_AUDIO = 0.15
@@ -36,6 +45,8 @@ class Sound:
     loudness_T: NDArray[np.float64] | None
     """dB at each frame; None without sound."""
     kept_share: float | None
+    delay_s: float | None = None
+    """Of the result's sound against the footage's."""
 
 
 # -- identity -------------------------------------------------------------------------------------
@@ -129,13 +140,16 @@ def _disagreement(figures: Mapping[str, Figure]) -> Figure:
 def kept_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict[str, Figure]:
     """What the result keeps of the performance."""
 
-    def both(name: str) -> list[Samples]:
-        return [Samples.of_series(*one.pairs[name]) for one in seen]
+    def of_opening(name: str, statistic: Statistic) -> Figure:
+        rows = [Samples.of_series(*(one.pairs[name] if _moves(one, name) else _NOTHING))
+                for one in seen]  # fmt: skip
+        figure = measured(rows, statistic)
+        return figure if figure.value is not None else replace(figure, note=_HARDLY_MOVES[name])
 
     poses = [Samples.of_series(pose_errors_deg(one)) for one in seen]
     return {
-        "mouth_correlation": measured(both("mouth"), kept.followed),
-        "eye_correlation": measured(both("eyes"), kept.followed),
+        "mouth_correlation": of_opening("mouth", kept.followed),
+        "eye_correlation": of_opening("eyes", kept.followed),
         "expression_error": measured(
             [Samples.of_series(expression_series(one)) for one in seen], mean_of
         ),
@@ -143,15 +157,22 @@ def kept_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict[str,
         "gaze_error_deg": measured(
             [Samples.of_series(gaze_errors_deg(one)) for one in seen], mean_of
         ),
-        "mouth_range": measured(both("mouth"), kept.range_ratio),
-        "eye_range": measured(both("eyes"), kept.range_ratio),
+        "mouth_range": of_opening("mouth", kept.range_ratio),
+        "eye_range": of_opening("eyes", kept.range_ratio),
         "lip_lag_s": _of_clips([_lip_lag_s(one) for one in seen], seen,
-                               "the mouth hardly follows at any delay"),
+                               "the mouth hardly moves, or follows at no delay"),
         "lip_audio_share": _of_clips(
             [_audio_share(one, sound) for one, sound in zip(seen, sounds, strict=True)], seen,
             "no sound, or the footage's own lips hardly follow it",
         ),
     }  # fmt: skip
+
+
+def _moves(one: Observed, name: str) -> bool:
+    """Whether an opening of the footage's face moves more than its reader's noise."""
+    opening = one.pairs[name].footage
+    known = opening[np.isfinite(opening)]
+    return len(known) > 0 and float(known.std()) >= _LEAST_MOVED[name]
 
 
 def expression_series(one: Observed) -> NDArray[np.float64]:
@@ -181,6 +202,8 @@ def gaze_errors_deg(one: Observed) -> NDArray[np.float64]:
 
 
 def _lip_lag_s(one: Observed) -> float:
+    if not _moves(one, "mouth"):
+        return float("nan")
     mouth = one.pairs["mouth"]
     lag_s, found = best_lag(
         mouth.footage.astype(np.float64), mouth.result.astype(np.float64), one.rate
@@ -189,7 +212,7 @@ def _lip_lag_s(one: Observed) -> float:
 
 
 def _audio_share(one: Observed, sound: Sound) -> float:
-    if sound.loudness_T is None:
+    if sound.loudness_T is None or not _moves(one, "mouth"):
         return float("nan")
     mouth = one.pairs["mouth"]
     _, own = best_lag(sound.loudness_T, mouth.footage.astype(np.float64), one.rate)
@@ -284,12 +307,13 @@ def unchanged_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict
         measured([Samples.of_series(one.singles[name]) for one in seen], mean_of)
         for name in ("outside_error", "outside_changed")
     )
-    shares = [sound.kept_share for sound in sounds]
     return {
         "outside_error": outside,
         "outside_changed": changed,
-        "sound_kept": _of_clips([np.nan if share is None else share for share in shares], seen,
+        "sound_kept": _of_clips([_or_nan(sound.kept_share) for sound in sounds], seen,
                                 "no sound, or frames without any"),
+        "sound_delay_s": _of_clips([_or_nan(sound.delay_s) for sound in sounds], seen,
+                                   "no sound to compare, or another one"),
         "time_error_s": _of_clips([float(np.max(one.singles["time_error_s"], initial=0))
                                    for one in seen], seen, "no frames"),
         "frames_differ": _of_clips([float(abs(one.extra_frames)) for one in seen], seen,
@@ -309,6 +333,10 @@ def key_figures(scores: KeyScores) -> dict[str, Figure]:
                      if "identity" in name else "could not be measured")
         for name, value in values.items()
     }  # fmt: skip
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _of_clips(values: Sequence[float], seen: Sequence[Observed], missing: str) -> Figure:

@@ -70,7 +70,8 @@ def _identity_measures(net: str, words: str) -> list[Measure]:
     source = _NET_SOURCES[net]
     return [
         Measure(f"identity_gain{ending}", f"Looks like the face{by}", "identity", "higher",
-                "about 0 to 1, beyond it either way", "above 0.8; 1 is a real photo",
+                "about 0 to 1, beyond it either way", "above 0.6, as exact"
+                " answers that keep the footage's outline; 1 is a real photo",
                 _GAIN.format(net=words), source),
         Measure(f"identity_face{ending}", f"Likeness to the face's photos{by}", "identity",
                 "higher", "-1 to 1", "as high as the face's photos among themselves (see the"
@@ -114,9 +115,11 @@ def _identity() -> list[Measure]:
 _KEPT = (
     Measure("mouth_correlation", "Mouth follows", "kept", "higher", "-1 to 1", "above 0.85",
             "Pearson's correlation of the mouth's opening (gap of the inner lips over the eye span)"
-            " in the footage and in the result, frame by frame.", "Kartynnik et al. 2019 (mesh)"),
+            " in the footage and in the result, frame by frame. None where the footage's mouth"
+            " hardly moves.", "Kartynnik et al. 2019 (mesh)"),
     Measure("eye_correlation", "Blinks follow", "kept", "higher", "-1 to 1", "above 0.8",
-            "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width).",
+            "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width). None"
+            " where the footage's eyes neither blink nor narrow.",
             "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)"),
     Measure("expression_error", "Expression", "kept", "lower", "0% up",
             "below 0.5%; a face that never moves has 0.5% to 0.7% beside a talking one",
@@ -196,7 +199,8 @@ _VIDEO = (
             "%"),
     Measure("flicker_levels", "Flicker", "video", "lower", "0 up", "below 1",
             "Root mean square of what changes faster than 3 times a second in the brightness of"
-            " result minus footage, in 16 blocks of the face (their median); levels of 255.",
+            " result minus footage, in 16 blocks from the brows to the chin (their median); levels"
+            " of 255.",
             "faceloom"),
     Measure("flicker_hz", "Flicker's rate", "video", "neither", "3 Hz to half the frame rate",
             "only where there is flicker", "Where the spectrum of that brightness is strongest.",
@@ -223,6 +227,11 @@ _UNCHANGED = (
     Measure("sound_kept", "Sound kept", "unchanged", "higher", "0% to 100%", "100%",
             "Share of the footage's packets of sound that are in the result bit by bit.",
             "faceloom", 0, 100, "%"),
+    Measure("sound_delay_s", "Delay of the sound", "unchanged", "neither", "-0.5 s to 0.5 s",
+            "0.00 s; from about 0.05 s on people notice", "By how much the result's sound comes"
+            " later, counted from its first picture, than the footage's: where their loudness"
+            " (every 10 ms) correlates best; below 0 the sound is early.",
+            "cross-correlation; limits as in ITU-R BT.1359", 2, 1, " s"),
     Measure("time_error_s", "Times of the frames", "unchanged", "lower", "0 s up",
             "below 0.001 s", "Largest difference of the times at which a frame is shown in result"
             " and footage, counted from the first frame.", "faceloom", 4, 1, " s"),

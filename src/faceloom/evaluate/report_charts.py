@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from faceloom.evaluate.evaluation import Clip, Curve, HeatMap, Point, Spectrum
 from faceloom.evaluate.report_media import data_uri
+from faceloom.evaluate.steadiness import FLICKER_HZ
 from faceloom.image import encode_image
 
 BOX_WIDTH, BOX_HEIGHT = 1000.0, 100.0
@@ -27,6 +28,8 @@ _MOST_CELLS = 12
 _PICTURE_PX = 480
 _COLOURS = "cividis"
 """Reads the same for eyes that tell red from green and those that do not."""
+_LEAST_EXCESS = 0.1
+"""Levels; less flicker in a band is not worth a word."""
 _SLOWEST_HZ = 1.0
 _LEAST_BANDS = 4
 _MAP_SIDE = 100.0
@@ -67,7 +70,7 @@ def draw_curve(curve: Curve) -> CurveDrawing:
     known = known[np.isfinite(known)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+        low, high = (0.0, 1.0) if low == 0 else (low - 0.5, high + 0.5)
     pad = _MARGIN * (high - low)
     digits = max(0, min(6, 2 - math.floor(math.log10(high - low))))
     return CurveDrawing(
@@ -109,13 +112,14 @@ def draw_spectrum(spectrum: Spectrum) -> SpectrumDrawing | None:
         Tick((value - hz[0]) / (hz[-1] - hz[0]), f"{value:g} Hz")
         for value in _round_numbers(float(hz[0]), float(hz[-1]), 6) if hz[0] <= value <= hz[-1]
     )  # fmt: skip
-    excess = sides[0] ** 2 - sides[1] ** 2
+    excess = np.where(hz >= FLICKER_HZ, sides[0] ** 2 - sides[1] ** 2, 0.0)
     top = int(np.argmax(excess))
     words = (
-        f"The face's brightness changes most beyond the footage's at {hz[top]:.1f} Hz:"
-        f" {sides[0][top]:.2f} levels, the footage's {sides[1][top]:.2f}."
-        if excess[top] > 0
-        else "At no rate does the face's brightness change more than the footage's."
+        f"Above {FLICKER_HZ:g} Hz the face's brightness changes most beyond the footage's at"
+        f" {hz[top]:.1f} Hz: {sides[0][top]:.2f} levels, the footage's {sides[1][top]:.2f}."
+        if excess[top] > _LEAST_EXCESS**2
+        else f"At no rate above {FLICKER_HZ:g} Hz does the face's brightness change noticeably"
+        " more than the footage's."
     )
     return SpectrumDrawing(lines[0], lines[1], tuple(_ticks(0.0, high)), hz_ticks, words)
 

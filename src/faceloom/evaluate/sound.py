@@ -1,4 +1,5 @@
-"""The sound beside the pictures: its loudness at each frame, and whether it was kept as it was.
+"""The sound beside the pictures: its loudness at each frame, whether it was kept as it was, and
+whether it still comes when it should.
 
 Convention: times in seconds from the start of the file, as those of `video.read_frames`.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.evaluate.motion import correlation
+from faceloom.video import read_frames
 
 Series = NDArray[np.float64]
 
@@ -26,6 +28,10 @@ _HOP_S = 0.01
 _QUIET = 1e-4
 """Loudness below -80 dB of full scale is silence."""
 _LEAST_SECONDS = 1.0
+MOST_DELAY_S = 0.5
+"""Looked for this far either way."""
+_SAME_SOUND = 0.5
+"""Tracks whose loudness correlates less at any delay are two different sounds."""
 
 
 def loudness_db(path: Path, times_T: Series, window_s: float) -> Series | None:
@@ -48,7 +54,7 @@ def best_lag(
 ) -> tuple[float, float]:
     """The delay of `other` against `one`, seconds, at which they correlate best, and that
     correlation; frames with nan in either are left out. (nan, nan) for less than a second."""
-    reach = round(most_s * rate)
+    reach = min(round(most_s * rate), len(one_T) - 1)
     found = []
     for lag in sorted(range(-reach, reach + 1), key=abs):
         a = one_T[max(0, -lag) : len(one_T) - max(0, lag)]
@@ -72,6 +78,28 @@ def kept_share(footage: Path, result: Path) -> float | None:
     if not before:
         return None
     return (before & Counter(_packets(result))).total() / before.total()
+
+
+def sound_delay_s(footage: Path, result: Path) -> float | None:
+    """By how much the result's sound comes later, counted from its first picture, than the
+    footage's; to a hundredth of a second, within half a second. None where one of them has no
+    sound, less than a second of it, or another one."""
+    both = [_loudness_from_first_picture(path) for path in (footage, result)]
+    if both[0] is None or both[1] is None:
+        return None
+    length = min(len(loudness) for loudness in both if loudness is not None)
+    delay_s, found = best_lag(both[0][:length], both[1][:length], 1 / _HOP_S, MOST_DELAY_S)
+    return delay_s if found >= _SAME_SOUND else None
+
+
+def _loudness_from_first_picture(path: Path) -> Series | None:
+    """Loudness of each hop, dB of full scale, the first one beginning with the first picture."""
+    hops = _hop_powers(path)
+    if hops is None:
+        return None
+    first = next(read_frames(path), None)
+    start = round(float(first.time_s) / _HOP_S) if first is not None else 0
+    return np.asarray(10 * np.log10(np.maximum(hops[start:], _QUIET**2)), np.float64)
 
 
 def _packets(path: Path) -> Iterator[bytes]:

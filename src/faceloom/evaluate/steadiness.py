@@ -21,10 +21,14 @@ from faceloom.image import RGB, warp
 Floats = NDArray[np.float64]
 
 BLOCKS = 4
-"""Blocks of brightness along each side of the crop."""
+"""Blocks of brightness along each side of the inner face."""
+_INNER_ROWS, _INNER_COLUMNS = (0.25, 1.0), (0.25, 0.75)
+"""Of the identity network's crop, in shares of its side: from the brows to the chin, between the
+outer corners of the eyes. What lies outside this a swap may leave as it was, and it would hide
+flicker."""
 _VIEW_PX = 128
 _VIEW_GROWTH = 1.15
-_FLICKER_HZ = 3.0
+FLICKER_HZ = 3.0
 """Lips and light change more slowly, mostly; what is faster is flicker."""
 _LEAST_FLICKER = 0.05
 """Levels below which a rate of flicker means nothing."""
@@ -79,8 +83,13 @@ class FlowWarp:
 
 
 def block_brightness(crop_HWC: RGB) -> NDArray[np.float32]:
-    """Mean brightness of 4x4 blocks of an aligned crop: (16,)."""
-    grey = cv2.cvtColor(crop_HWC, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    """Mean brightness of 4x4 blocks of the inner face in an aligned crop: (16,)."""
+    rows, columns = (
+        slice(*(round(share * side) for share in shares))
+        for shares, side in zip((_INNER_ROWS, _INNER_COLUMNS), crop_HWC.shape[:2], strict=True)
+    )
+    inner = np.ascontiguousarray(crop_HWC[rows, columns])
+    grey = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY).astype(np.float32)
     blocks = cv2.resize(grey, (BLOCKS, BLOCKS), interpolation=cv2.INTER_AREA)
     return np.asarray(blocks.reshape(-1), np.float32)
 
@@ -88,7 +97,7 @@ def block_brightness(crop_HWC: RGB) -> NDArray[np.float32]:
 def fast_changes(change_TB: NDArray[np.floating], rate: float) -> Floats:
     """What changes faster than 3 times a second: each value less the mean of the third of a second
     around it. Rows with a gap in that stretch are nan."""
-    reach = max(1, round(rate / _FLICKER_HZ / 2))
+    reach = max(1, round(rate / FLICKER_HZ / 2))
     values = np.asarray(change_TB, np.float64)
     if len(values) < 2 * reach + 1:
         return np.full_like(values, np.nan)
@@ -146,7 +155,7 @@ def flicker_rate_hz(change_TB: NDArray[np.floating], rate: float) -> float:
     fast = fast[np.isfinite(fast).all(axis=1)]
     if spectrum is None or not len(fast) or flicker_levels(fast) < _LEAST_FLICKER:
         return float("nan")
-    levels = np.where(spectrum.hz_F >= _FLICKER_HZ, spectrum.levels_F, 0)
+    levels = np.where(spectrum.hz_F >= FLICKER_HZ, spectrum.levels_F, 0)
     return float(spectrum.hz_F[int(np.argmax(levels))])
 
 

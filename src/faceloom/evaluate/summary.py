@@ -20,6 +20,8 @@ _JOIN_S = 0.7
 _MUCH_CHANGED = 0.003
 """Share of the pixels; encoding old footage again alters up to a thousandth."""
 _SOFT, _VERY_SOFT = 0.75, 0.5
+_OUT_OF_STEP_S = 0.06
+"""From here on lips are seen to be late, or the sound to be."""
 _EYES_FOLLOW = 0.5
 _FAULTS = (
     ("seam_energy", 5.0, "an edge shows around the face"),
@@ -49,6 +51,9 @@ def summary_of(
     kept = figures["sound_kept"].value
     if kept is not None and kept < 1:
         parts.append("the sound was changed")
+    delay = figures["sound_delay_s"].value
+    if delay is not None and abs(delay) >= _OUT_OF_STEP_S:
+        parts.append(f"the sound is {abs(delay):.2f} s {'late' if delay > 0 else 'early'}")
     return "; ".join(part for part in parts if part)
 
 
@@ -65,8 +70,8 @@ def _identity_words(figures: Mapping[str, Figure]) -> str:
 def _lips_words(figures: Mapping[str, Figure]) -> str:
     mouth, lag = figures["mouth_correlation"].value, figures["lip_lag_s"].value
     if mouth is None:
-        return "the lips do not move"
-    if lag is not None and abs(lag) >= 0.06:
+        return "the footage's lips hardly move"
+    if lag is not None and abs(lag) >= _OUT_OF_STEP_S:
         return f"lips are {abs(lag):.2f} s {'late' if lag > 0 else 'early'}"
     if mouth >= 0.85:
         return "lips follow"
@@ -105,10 +110,10 @@ def _flicker_words(seen: Sequence[Observed], clips: Sequence[Clip]) -> list[str]
     if not bad.any():
         return ["steady"]
     amount = "strong" if np.median(known[bad]) > _MUCH_FLICKER else "slight"
-    if bad.mean() > 0.3:
+    flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
+    if bad.mean() > 0.3 and flickering == len(clips):
         return [f"{amount} flicker throughout"]
     if len(clips) > 1:
-        flickering = sum(bool(np.nanmax(one, initial=0) > _FLICKER_LEVELS) for one in series)
         return [f"{amount} flicker in {flickering} of {len(clips)} clips"]
     stretches = _stretches(series[0] > _FLICKER_LEVELS, seen[0].rate)
     times = ", ".join(_clock_range(*stretch) for stretch in stretches[:_MOST_STRETCHES])
