@@ -38,7 +38,7 @@ def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, list[st
         return Made(pair.path / "key-own", 0.01)
 
     monkeypatch.setattr(bench, "render_pair", lambda spec, folder, report: make_toy_pair(folder))
-    monkeypatch.setattr(bench, "fast", lambda minutes: copied)
+    monkeypatch.setattr(bench, "trained", lambda training: copied)
     monkeypatch.setattr(bench, "warp", bench.untouched)
     monkeypatch.setattr(keyscores, "load_judge", lambda: None)
     report = demo.run_demo(tmp_path, 1.0, spec=TOY)
