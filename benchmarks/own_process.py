@@ -11,8 +11,8 @@ from typing import Any
 
 
 def in_own_process(module: str, function: str, *arguments: Any) -> dict[str, Any]:
-    """What `module.function(*arguments)` found, with its `peak_mb`; arguments and result go as
-    JSON. Ends the program if the measurement fails."""
+    """What `module.function(*arguments)` found, with its `peak_mb` if it did not note that itself;
+    arguments and result go as JSON. Ends the program if the measurement fails."""
     command = [sys.executable, "-m", "benchmarks.own_process", module, function]
     done = subprocess.run(
         [*command, json.dumps(arguments)], capture_output=True, text=True, check=False
@@ -23,10 +23,15 @@ def in_own_process(module: str, function: str, *arguments: Any) -> dict[str, Any
     return found
 
 
+def peak_mb() -> float:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     module, function, arguments = sys.argv[1:]
     found = getattr(importlib.import_module(module), function)(*json.loads(arguments))
-    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found.setdefault("peak_mb", peak_mb())
     print(json.dumps(found))
 
 

@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--portraits", type=Path, help="a folder of folders of photographs")
     parser.add_argument("--consent", default=SYNTHETIC, help="of all who are in the pictures")
-    parser.add_argument("--from", dest="start", default="none", help="none, trunk or a run")
+    parser.add_argument("--from", dest="start", default="none", help="none, or the folder of a run")
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
