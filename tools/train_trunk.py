@@ -2,9 +2,11 @@
 
     python -m tools.train_trunk --size 96 --work runs/trunk
 
-One decoder learns to restore many synthetic people (`synth.crowd`), each in two places, with
-blinks, speech, extremes, turns of the head, all lights, and things in front of the face. Nobody of
-the benchmark or the demo is among them. `--portraits DIR` adds photographs of real people, whose
+One decoder, told whose face to paint, learns to restore many synthetic people (`synth.crowd`), each
+in two places, with blinks, speech, extremes, turns of the head, all lights, and things in front of
+the face; and to swap them, as each picture is rendered with another's face, too: the exact answer.
+So the codes say what a face does, and not whose it is. Nobody of the benchmark or the demo is among
+them. `--portraits DIR` adds photographs of real people, whose
 licence must allow it (`docs/trunk.md` says whose the shipped files have seen). Interrupted at any
 moment, it goes on where it was when the command is given again.
 """
@@ -23,9 +25,12 @@ from safetensors.torch import save_file
 from faceloom import __version__
 from faceloom.bench import PAIRS
 from faceloom.data.balance import PairBalance
+from faceloom.data.faceset import FaceSet
 from faceloom.demo import DEMO_PAIR
 from faceloom.extract import ExtractOptions, extract
+from faceloom.extract.answers import extract_answers
 from faceloom.files import written_beside
+from faceloom.models import MaskedGanConfig
 from faceloom.provenance import SYNTHETIC
 from faceloom.synth.crowd import write_crowd
 from faceloom.train.config import Budget, preset_config
@@ -44,6 +49,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--people", type=int, default=197)
     parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--portraits", type=Path, help="a folder of folders of photographs")
@@ -55,8 +61,11 @@ def main() -> None:
     if arguments.portraits and arguments.consent == SYNTHETIC:
         parser.error("--portraits shows real people: say with --consent who allowed what")
     sides = crowd_faces(arguments)
+    preset = preset_config("trunk", arguments.size)
+    assert isinstance(preset.model, MaskedGanConfig)
     config = replace(
-        preset_config("trunk", arguments.size),
+        preset,
+        model=replace(preset.model, answered=arguments.answered),
         budget=Budget(None, arguments.steps),
         threads=arguments.threads,
         start=arguments.start,
@@ -67,24 +76,29 @@ def main() -> None:
 
 
 def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """The crowd's face sets, every other person in each, and every other folder of portraits."""
+    """The crowd's face set, and its answers in the same crops; portraits are their own answers."""
     work, portraits = arguments.work, arguments.portraits
     seeds = range(FIRST_PERSON, FIRST_PERSON + arguments.people)
-    crowd = work / "crowd"
-    write_crowd(seeds, crowd, pictures=arguments.pictures, report=lambda s: print(s.detail))
+    rendered = {"a": work / "crowd", "b": work / "answers"}
+    write_crowd(
+        seeds,
+        rendered["a"],
+        pictures=arguments.pictures,
+        answers=rendered["b"],
+        report=lambda status: print(status.detail, flush=True),
+    )
     photographs = sorted(path for path in portraits.iterdir() if path.is_dir()) if portraits else []
-    sides = []
-    for name, first in (("a", 0), ("b", 1)):
-        links = work / f"crowd-{name}"
+    for side, folder in rendered.items():
+        links = work / f"all-{side}"
         links.mkdir(exist_ok=True)
-        for folder in (*sorted(crowd.glob("person-*"))[first::2], *photographs[first::2]):
-            link = links / folder.name
+        for pictures in (*sorted(folder.glob("person-*")), *photographs):
+            link = links / pictures.name
             if not link.exists():
-                link.symlink_to(folder.resolve())
-        faces = work / f"faces-{name}"
-        extract(links, faces, ExtractOptions(everyone=True), arguments.consent)
-        sides.append(faces)
-    return sides[0], sides[1]
+                link.symlink_to(pictures.resolve())
+    faces, answers = work / "faces-a", work / "faces-b"
+    extract(work / "all-a", faces, ExtractOptions(everyone=True), arguments.consent)
+    extract_answers(FaceSet.open(faces), work / "all-b", answers)
+    return faces, answers
 
 
 def ship(run: Path, size_px: int) -> Path:

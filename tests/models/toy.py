@@ -39,7 +39,8 @@ CONFIGS: dict[str, ModelConfig] = {
         TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1)
     ),
     "trunk": MaskedGanConfig(
-        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), decoders=1
+        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), decoders=1,
+        answered=0.5,
     ),
     "landmarks": MaskedGanConfig(
         TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), landmarks=Landmarks()
@@ -76,7 +77,7 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
     eyes = (((x.abs() - 0.3) ** 2 + (y + 0.2) ** 2) < 0.02).float().expand(per_side, 1, -1, -1)
     mouth = ((x**2 / 4 + (y - 0.35) ** 2) < 0.02).float().expand(per_side, 1, -1, -1)
     drawn = (eyes + mouth).clamp(max=1)
-    sides = []
+    sides: list[SideBatch] = []
     for tint in (0.4, -0.4):
         coarse = torch.rand(per_side, 3, 6, 6, generator=generator) * 0.8 - 0.4
         coarse[:, 0] += tint
@@ -84,7 +85,8 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
         target = (target * hull + 0.3 * (eyes - mouth)).clamp(-1, 1)
         moved = int(torch.randint(-3, 4, (), generator=generator))
         warped, seen = target.roll(moved, dims=3), drawn.roll(moved, dims=3)
-        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn))
+        who = identities()[[len(sides)] * per_side]
+        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who))
     return Batch(step, *sides)
 
 

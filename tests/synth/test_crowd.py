@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,14 +35,14 @@ def test_a_crowd_follows_from_its_seeds_and_goes_on_where_it_stopped(
     # Two takes: other light and another place.
     assert np.abs(first.astype(int) - second).mean() > 5
 
-    write_person = crowd._write_person
+    write_takes = crowd._write_takes
 
-    def stopping(*given: object) -> None:
-        if given[1] == 1003:
+    def stopping(*given: Any) -> None:
+        if given[1].seed == 1003:
             raise KeyboardInterrupt
-        write_person(*given)  # type: ignore[arg-type]
+        write_takes(*given)
 
-    monkeypatch.setattr(crowd, "_write_person", stopping)
+    monkeypatch.setattr(crowd, "_write_takes", stopping)
     with pytest.raises(KeyboardInterrupt):
         write_crowd(seeds, broken, pictures=2, size_px=64)
     monkeypatch.undo()
@@ -60,3 +61,20 @@ def test_a_crowd_says_what_it_cannot_do(tmp_path: Path) -> None:
         write_crowd([], tmp_path / "new")
     with pytest.raises(UserError, match="at least one a take"):
         write_crowd([1], tmp_path / "new", pictures=1, takes=2)
+    with pytest.raises(UserError, match="two people at least"):
+        write_crowd([1], tmp_path / "new", answers=tmp_path / "answers")
+
+
+def test_answers_are_the_same_moments_with_another_face(tmp_path: Path) -> None:
+    plain, crowd_folder, answers = (tmp_path / name for name in ("plain", "crowd", "answers"))
+    seeds = (1000, 1003)
+    write_crowd(seeds, plain, pictures=2, size_px=64)
+    write_crowd(seeds, crowd_folder, pictures=2, size_px=64, answers=answers)
+    assert pictures(crowd_folder) == pictures(plain)
+    assert pictures(answers).keys() == pictures(plain).keys()
+    for name in pictures(plain):
+        before, answer = (read_image(f / name).astype(int) for f in (plain, answers))
+        change = np.abs(answer - before).mean(axis=2)
+        # The face is another one, what is far from it is nearly the same picture.
+        assert change[24:44, 22:42].mean() > 3
+        assert change[:8].mean() < 2

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
+from tests.models.toy import CONFIGS, SIZE_PX, TINY, identities, toy_trainer
 
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig, build_generator
+from faceloom.models.base import SIDES
+from faceloom.models.pair import PairGenerator, Trunk
 from faceloom.train.config import FAST, PRESETS, preset_config, sizes_px
 from faceloom.train.run import Run
 from faceloom.train.warm_start import has_trunk, resolved_start, trunk_name, warm_start
@@ -45,8 +47,23 @@ def test_a_trunk_goes_into_encoder_and_both_decoders(trunk: Path) -> None:
             rest = name.removeprefix("decoder.")
             assert torch.equal(weights[f"decoders.a.{rest}"], tensor)
             assert torch.equal(weights[f"decoders.b.{rest}"], tensor)
-        else:
+        elif name.startswith("encoder."):
             assert torch.equal(weights[name], tensor)
+
+
+def test_each_side_gets_the_trunk_as_it_is_when_told_who_it_paints(trunk: Path) -> None:
+    pair, whole = fresh(PAIR), fresh(TRUNK)
+    assert isinstance(pair, PairGenerator)
+    assert isinstance(whole, Trunk)
+    whole.load_state_dict(load_file(trunk / "model.safetensors"))
+    people = identities()
+    warm_start(pair, str(trunk), SIZE_PX, people)
+    code = torch.randn(3, TINY.code)
+    for side, identity in zip(SIDES, people, strict=True):
+        wanted = whole.decode_as(code, identity.expand(3, -1))
+        for ours, theirs in zip(pair.decode(code, side), wanted, strict=True):
+            assert torch.allclose(ours, theirs, atol=1e-5)
+    assert not torch.allclose(pair.decode(code, "a")[0], pair.decode(code, "b")[0], atol=1e-3)
 
 
 def test_what_does_not_fit_stays_and_is_said(trunk: Path) -> None:
@@ -68,7 +85,7 @@ def test_a_pair_can_become_a_trunk(tmp_path: Path) -> None:
     trainer.fit()
     start = warm_start(fresh(TRUNK), str(tmp_path / "pair"), SIZE_PX)
     assert start is not None
-    assert start.share == 1.0
+    assert start.left_out == ("told", "usual_E")
 
 
 def test_nothing_is_taken_from_nothing(tmp_path: Path) -> None:

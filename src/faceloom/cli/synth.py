@@ -101,6 +101,9 @@ def crowd(
     pictures: Annotated[int, typer.Option(help="Of each person.")] = 20,
     takes: Annotated[int, typer.Option(help="In how many places each is seen.")] = 2,
     size_px: SizeOption = 256,
+    answers: Annotated[
+        Path | None, typer.Option(help="Folder for the same moments with the next one's face.")
+    ] = None,
 ) -> None:
     """Pictures of many people in many places, to learn from what faces have in common."""
     from faceloom.synth.crowd import write_crowd
@@ -113,6 +116,7 @@ def crowd(
             pictures=pictures,
             takes=takes,
             size_px=size_px,
+            answers=answers,
             report=lambda status: show("crowd", status),
         )
     typer.echo(f"crowd: {output} ({count} pictures of {len(chosen)} people)")

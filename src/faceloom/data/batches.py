@@ -64,6 +64,8 @@ class SideBatch:
     """Landmarks as drawn on the input, in [0, 1]; None where the model takes none."""
     drawn_target_B1HW: Tensor | None = None
     """The same on the target."""
+    identity_BD: Tensor | None = None
+    """Whose face it is, unit length; None where the bank does not know."""
 
     def to(self, device: torch.device) -> SideBatch:
         return self._each(lambda tensor: tensor.to(device))
@@ -107,6 +109,8 @@ class FaceTable:
     traits: FaceTraits
     sources: tuple[str, ...]
     """Each face's clip."""
+    identities_ND: Tensor | None = None
+    """Each face's person, unit length; None where nobody asks."""
 
 
 class FaceBank:
@@ -144,10 +148,12 @@ class FaceBank:
         sampling: Sampling = "openings",
         sources: Sequence[str] | None = None,
         drawn: LandmarkKind | None = None,
+        identities_ND: Tensor | None = None,
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory.
 
-        `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks.
+        `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks,
+        `identities_ND` go with the batches.
         """
         planes, eyes, reader, people = [], [], EyeReader(), PersonMask()
         meshes, crop_px = [], 1
@@ -161,7 +167,7 @@ class FaceBank:
         traits = read_traits(stored, all_meshes, np.array(eyes))
         names = tuple(sources) if sources is not None else ("",) * len(stored)
         shares = sampling_shares(sampling, traits, names)
-        table = FaceTable(all_meshes, crop_px, traits, names)
+        table = FaceTable(all_meshes, crop_px, traits, names, identities_ND)
         return cls(stored, coverage, torch.from_numpy(shares), table)
 
     def __len__(self) -> int:
@@ -248,10 +254,11 @@ class PairBatches:
         warped.add_(augment.noise_like(warped, generator), alpha=config.noise)
         warped = self._sometimes(warped.clamp_(-1, 1), side, step, "jpeg", config.jpeg)
         hull, eyes, mouth, *drawn_target = masks.split(1, dim=1)
-        if not drawn_target:
-            return SideBatch(warped, target, hull, eyes, mouth)
-        seen = augment.sample(stored[:, PLANES:].float(), bent) / 255
-        return SideBatch(warped, target, hull, eyes, mouth, seen, *drawn_target)
+        people = bank.table.identities_ND
+        identity = None if people is None else people[rows]
+        seen = augment.sample(stored[:, PLANES:].float(), bent) / 255 if drawn_target else None
+        true_drawn = drawn_target[0] if drawn_target else None
+        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, identity)
 
     def _stream(self, side: int, step: int, name: str) -> Generator:
         return step_generator(self.seed, step, _STREAMS[name] + side)

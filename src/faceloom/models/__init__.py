@@ -35,6 +35,7 @@ __all__ = [
     "OriginConfig",
     "build_generator",
     "build_learner",
+    "is_trunk",
     "landmark_kind",
 ]
 
@@ -57,6 +58,11 @@ def build_learner(config: ModelConfig, identities: Tensor | None = None) -> Lear
             return AnyToOne(config)
         case _:
             assert_never(config)
+
+
+def is_trunk(config: ModelConfig) -> bool:
+    """Whether one decoder paints everybody, told whose face it is."""
+    return isinstance(config, MaskedGanConfig) and config.decoders == 1
 
 
 def landmark_kind(config: ModelConfig) -> LandmarkKind | None:

@@ -73,10 +73,19 @@ class MaskedGanConfig:
     discriminator_width: int = 48
     discriminator_rate: float = 0.5
     """Factor on the generator's learning rate."""
+    encoder_rate: float = 1.0
+    """The encoder's factor on it. From a trunk, whose codes do not say whose face it is, a fast
+    encoder soon learns again to tell the two persons apart, and swaps follow less."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
-    """1: one decoder restores everybody, a trunk for pairs to start from (`train.warm_start`)."""
+    """1: one decoder for everybody, told whose face to paint: a trunk for pairs to start from
+    (`train.warm_start`)."""
+    answered: float = 0.0
+    """Share of faces that a trunk paints from the other side's code, where both sides show the same
+    moment (`data.aligned`): the target is then the exact answer of a swap."""
+    identity_noise: float = 0.02
+    """Deviation of each value of the identity vectors that a trunk is told; they have length 1."""
     landmarks: Landmarks | None = None
     learner: Literal["masked_gan"] = "masked_gan"
 
@@ -100,6 +109,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
+        if isinstance(self.generator, Trunk) and identities is not None:
+            self.generator.usual_E.copy_(identities.mean(dim=0))
         self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
 
@@ -122,6 +133,7 @@ class MaskedGan(NetLearner[PairGenerator]):
                 else (self.generator, self.landmark_head),
                 self.generator_loss,
                 observed=frozenset({"swap_cosine"}),
+                slowed=((self.generator.encoder, self.config.encoder_rate),),
             ),
             Phase(
                 "discriminator",
@@ -145,9 +157,9 @@ class MaskedGan(NetLearner[PairGenerator]):
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
-        for side, share, code in zip(SIDES, batch.sides, codes.chunk(2), strict=True):
+        for side, share, code in zip(SIDES, batch.sides, self._given(codes, moment), strict=True):
             self._codes[side] = code
-            rgb, logit = self.generator.decode(code, side)
+            rgb, logit = self._decode(code, side, share, moment)
             painted = composite(rgb, logit, share.warped_BCHW)
             self._painted[side] = painted
             found = self._reconstruction(painted, share)
@@ -171,6 +183,24 @@ class MaskedGan(NetLearner[PairGenerator]):
             loss = losses.least_squares(score, mix_B.view(-1, 1, 1, 1))
             add_terms(terms, {"discriminator": loss})
         return terms
+
+    def _given(self, codes: Tensor, moment: Moment) -> tuple[Tensor, ...]:
+        """The code that each side's decoder is given: its own, or by chance the other's."""
+        a, b = codes.chunk(2)
+        if not self.config.answered:
+            return a, b
+        chance = torch.rand(len(a), 1, generator=moment.generator)
+        other = (chance < self.config.answered).to(a.device)
+        return torch.where(other, b, a), torch.where(other, a, b)
+
+    def _decode(
+        self, code: Tensor, side: Side, share: SideBatch, moment: Moment
+    ) -> tuple[Tensor, Tensor]:
+        known = share.identity_BD
+        if not isinstance(self.generator, Trunk) or known is None:
+            return self.generator.decode(code, side)
+        noise = torch.randn(known.shape, generator=moment.generator).to(known.device)
+        return self.generator.decode_as(code, known + self.config.identity_noise * noise)
 
     def _reconstruction(self, painted: Painted, share: SideBatch) -> dict[str, Tensor]:
         return reconstruction_terms(painted, share, self.config.weights)

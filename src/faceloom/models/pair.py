@@ -18,6 +18,9 @@ from faceloom.models.base import SIDES, Side, SwapNet
 from faceloom.models.parts import Painted
 from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
 
+IDENTITY_SIZE = 512
+"""Of the identity vectors that face sets hold."""
+
 
 class PairGenerator(SwapNet):
     """The shared encoder and both decoders: all that conversion needs."""
@@ -48,14 +51,27 @@ class PairGenerator(SwapNet):
 
 
 class Trunk(PairGenerator):
-    """One encoder and one decoder for everybody: it restores any face, and swaps none. What it has
-    learned is where a pair starts from."""
+    """One encoder and one decoder for everybody: what a pair starts from.
+
+    The decoder is told whose face to paint: the identity vector, through a linear map, is added to
+    the values that the code becomes first. For one person that is a bias, so a pair's decoder takes
+    it up as its own (`train.warm_start`). Not told, it paints the person of `usual_E`.
+    """
+
+    usual_E: Tensor
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
         self.decoder = Decoder(shape)
+        self.told = nn.Linear(IDENTITY_SIZE, self.decoder.enter.out_features, bias=False)
+        nn.init.normal_(self.told.weight, std=0.02)
+        self.register_buffer("usual_E", torch.zeros(IDENTITY_SIZE))
 
     def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        return self.decoder(code_BD)
+        return self.decode_as(code_BD, self.usual_E.expand(len(code_BD), -1))
+
+    def decode_as(self, code_BD: Tensor, identity_BE: Tensor) -> tuple[Tensor, Tensor]:
+        """Colour and alpha logits, each face as the person of its identity vector."""
+        return self.decoder(code_BD, self.told(identity_BE))
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,11 @@ class Decoder(nn.Module):
         self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
 
     def forward(
-        self, code_BD: Float[Tensor, "b d"]
+        self, code_BD: Float[Tensor, "b d"], told_BE: Float[Tensor, "b e"] | None = None
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
-        flat = F.leaky_relu(self.enter(code_BD), LEAK)
+        """`told_BE` is added to what the code becomes first, and so acts as its bias does."""
+        flat = self.enter(code_BD)
+        flat = F.leaky_relu(flat if told_BE is None else flat + told_BE, LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
         maps = self.layers(maps.contiguous(memory_format=torch.channels_last))
         out_B4HW = self.head(F.leaky_relu(maps, LEAK))

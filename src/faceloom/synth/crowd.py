@@ -2,6 +2,7 @@
 
     FOLDER/person-1000/000.jpg ...   one folder a person: takes in different light, turn and mood
     FOLDER/crowd.json                how it was drawn
+    ANSWERS/person-1000/000.jpg ...  the same moments with the next person's inner face (`swapped`)
 
 Each person's folder is whole or not there, so an interrupted crowd goes on where it was. The same
 seeds give the same pictures.
@@ -11,7 +12,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +24,11 @@ from faceloom.image import encode_image
 from faceloom.synth.clip import SYNTH_VERSION, Report, SynthStatus, check_size, shots
 from faceloom.synth.motion import make_motion
 from faceloom.synth.occluders import OCCLUDERS
-from faceloom.synth.people import make_person
+from faceloom.synth.people import BuiltPerson, make_person
 from faceloom.synth.render import Renderer
 from faceloom.synth.scene import Person, Shot
 from faceloom.synth.settings import LIGHTS, make_setting
+from faceloom.synth.swapped import swapped_person
 
 _MOTIONS = ("everything", "extremes", "everything", "talk", "everything", "smile", "look-around")
 """Drawn from with repetition: the medley of all is the common case."""
@@ -44,10 +48,13 @@ def write_crowd(
     pictures: int = 20,
     takes: int = 2,
     size_px: int = 256,
+    answers: Path | None = None,
     report: Report | None = None,
 ) -> int:
     """Render `pictures` of each person, evenly over `takes`; gives how many there are in all.
 
+    With a folder for `answers`, each picture is rendered again with the face of the next person in
+    line on it, the first one's on the last.
     Raises UserError for nobody, a bad size or number, or a folder that holds something else.
     """
     check_size(size_px)
@@ -55,6 +62,8 @@ def write_crowd(
         raise UserError("no people: give seeds of 0 or more")
     if not 1 <= takes <= pictures:
         raise UserError(f"{pictures} pictures in {takes} takes: give at least one a take")
+    if answers is not None and len(seeds) < 2:
+        raise UserError("answers: need two people at least, whose faces can be exchanged")
     told = {
         "seeds": list(seeds),
         "pictures": pictures,
@@ -62,32 +71,64 @@ def write_crowd(
         "size_px": size_px,
         "synth": SYNTH_VERSION,
     }
-    record = folder / _RECORD
-    if record.is_file() and read_json(record) != told:
-        raise UserError(f"{folder}: holds another crowd; choose a new folder")
-    write_json(record, told)
-    renderer = Renderer(size_px)
+    _begin(folder, told)
+    if answers is not None:
+        _begin(answers, told | {"answers_to": folder.name})
+    renderer, people = Renderer(size_px), _People()
     for number, seed in enumerate(seeds):
-        own = folder / f"person-{seed:04d}"
-        if not own.is_dir():
-            _write_person(renderer, seed, own, pictures, takes)
+        taken = _Takes(folder / f"person-{seed:04d}", seed, pictures, takes)
+        if not taken.folder.is_dir():
+            _write_takes(renderer, taken, people(seed), people(seed))
+        if answers is not None and not (answers / taken.folder.name).is_dir():
+            lender = people(seeds[(number + 1) % len(seeds)])
+            answer = replace(taken, folder=answers / taken.folder.name)
+            _write_takes(renderer, answer, people(seed), swapped_person(lender, people(seed)))
         if report is not None:
             report(SynthStatus((number + 1) / len(seeds), f"person {seed}"))
     return len(seeds) * pictures
 
 
-def _write_person(renderer: Renderer, seed: int, folder: Path, pictures: int, takes: int) -> None:
-    work = folder.with_name(f".{folder.name}")
+def _begin(folder: Path, told: dict[str, Any]) -> None:
+    record = folder / _RECORD
+    if record.is_file() and read_json(record) != told:
+        raise UserError(f"{folder}: holds another crowd; choose a new folder")
+    write_json(record, told)
+
+
+class _People:
+    """Makes people; the last two are kept, as each is wanted again with a neighbour."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, BuiltPerson] = {}
+
+    def __call__(self, seed: int) -> BuiltPerson:
+        made = self._kept.pop(seed, None) or make_person(seed)
+        self._kept = dict([*self._kept.items(), (seed, made)][-2:])
+        return made
+
+
+@dataclass(frozen=True)
+class _Takes:
+    """The pictures of one person."""
+
+    folder: Path
+    seed: int
+    pictures: int
+    takes: int
+
+
+def _write_takes(renderer: Renderer, of: _Takes, wearer: Person, shown: Person) -> None:
+    """Render `shown` in all moments of `wearer`."""
+    work = of.folder.with_name(f".{of.folder.name}")
     shutil.rmtree(work, ignore_errors=True)
-    person = make_person(seed)
     taken = 0
-    for take in range(takes):
-        count = (pictures * (take + 1)) // takes - taken
-        for shot in _moments(person, seed * takes + take, count):
-            picture = renderer.render(person, shot).rgb_HWC
+    for take in range(of.takes):
+        count = (of.pictures * (take + 1)) // of.takes - taken
+        for shot in _moments(wearer, of.seed * of.takes + take, count):
+            picture = renderer.render(shown, shot).rgb_HWC
             write_bytes(work / f"{taken:03d}.jpg", encode_image(picture, ".jpg", _JPEG_QUALITY))
             taken += 1
-    work.replace(folder)
+    work.replace(of.folder)
 
 
 def _moments(person: Person, seed: int, count: int) -> Iterator[Shot]:

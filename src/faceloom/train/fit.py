@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from faceloom.data.aligned import AlignedBatches
 from faceloom.data.balance import PairBalance, pair_balance
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.faceset import FaceSet
@@ -21,7 +22,7 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import build_learner, landmark_kind
+from faceloom.models import MaskedGanConfig, build_learner, is_trunk, landmark_kind
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -40,6 +41,8 @@ from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_s
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
+_SAME_PERSON = 0.4
+"""Least cosine of two pictures' identities."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -138,12 +141,14 @@ def _trainer(
     )
     seeded_init(config.seed)
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
-    learner = build_learner(config.model, F.normalize(identities.float(), dim=1))
+    identities = F.normalize(identities.float(), dim=1)
+    learner = build_learner(config.model, identities)
     start = None
     if not run.begun:
-        start = warm_start(learner.generator_modules, config.start, size_px)
+        start = warm_start(learner.generator_modules, config.start, size_px, identities)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
-    batches = PairBatches(
+    answered = isinstance(config.model, MaskedGanConfig) and config.model.answered > 0
+    batches = (AlignedBatches if answered else PairBatches)(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
@@ -283,7 +288,17 @@ def _bank(faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig) -> Fa
         config.sampling,
         sources,
         landmark_kind(config.model),
+        _people(faces, rows) if is_trunk(config.model) else None,
     )
+
+
+def _people(faces: FaceSet, rows: NDArray[np.int64]) -> Tensor:
+    """Of each row the mean identity (N, 512), unit length, of what its source shows of the same
+    person: a steadier sign of who it is than one picture."""
+    sources = np.array([record.source for record in faces.records])
+    identities = faces.identities_N512
+    alike = (sources[rows, None] == sources) & (identities[rows] @ identities.T > _SAME_PERSON)
+    return F.normalize(torch.from_numpy(alike.astype(np.float32) @ identities), dim=1)
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:

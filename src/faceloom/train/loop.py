@@ -259,7 +259,7 @@ class Trainer:
             optimizer = self.optimizers[phase.name]
             rate = learning_rate(config, moment.step, moment.progress) * self.place.rate
             for group in optimizer.param_groups:
-                group["lr"] = rate * phase.rate(moment)
+                group["lr"] = rate * phase.rate(moment) * group["factor"]
             optimizer.step()
         own = self.learner.generator_modules.state_dict()
         decay = min(config.ema_decay, (1 + moment.step) / (10 + moment.step))

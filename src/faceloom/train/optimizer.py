@@ -20,7 +20,7 @@ def make_optimizer(phase: Phase, config: OptimizerConfig) -> torch.optim.AdamW:
     # Adversaries react to each other; less momentum keeps them from circling (Radford et al. 2016).
     first_beta = 0.5 if phase.adversary else 0.9
     return torch.optim.AdamW(
-        phase.parameters,
+        [{"params": own, "factor": factor} for own, factor in phase.groups()],
         lr=config.lr,
         betas=(first_beta, 0.99),
         weight_decay=config.weight_decay,

@@ -24,6 +24,8 @@ from faceloom.train.run import Run, read_tensors
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
+_FIRST_BIAS = "enter.bias"
+_TOLD = "told.weight"
 
 
 @dataclass(frozen=True)
@@ -77,24 +79,29 @@ def resolved_start(start: str, model: ModelConfig) -> str:
     return start if start in (TRUNK, SCRATCH) else str(Path(start).resolve())
 
 
-def warm_start(generator: nn.Module, start: str, size_px: int) -> WarmStart | None:
+def warm_start(
+    generator: nn.Module, start: str, size_px: int, identities_2D: Tensor | None = None
+) -> WarmStart | None:
     """Load what fits of `start` (`trunk`, `none` or a run's folder) into the generator.
 
+    Both sides' decoders get a trunk's one decoder, each as it is when told its side's identity.
     Raises UserError if the source has no weights, is damaged, or nothing of it fits.
     """
     if start == SCRATCH:
         return None
     if start == TRUNK:
         with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
-            return _load(generator, path, start)
+            return _load(generator, path, start, identities_2D)
     path = Run(Path(start)).model_path
     if not path.is_file():
         raise UserError(f"{start}: holds no trained model to start from; give a run's folder")
-    return _load(generator, path, start)
+    return _load(generator, path, start, identities_2D)
 
 
-def _load(generator: nn.Module, path: Path, source: str) -> WarmStart:
+def _load(generator: nn.Module, path: Path, source: str, identities_2D: Tensor | None) -> WarmStart:
     known, _ = read_tensors(path)
+    if identities_2D is not None:
+        known |= _told(known, identities_2D)
     own = generator.state_dict()
     taken: dict[str, Tensor] = {}
     for name, tensor in own.items():
@@ -117,6 +124,18 @@ def _load(generator: nn.Module, path: Path, source: str) -> WarmStart:
         sum(tensor.numel() for tensor in own.values()),
         tuple(sorted(missed)),
     )
+
+
+def _told(known: dict[str, Tensor], identities_2D: Tensor) -> dict[str, Tensor]:
+    """The first biases of both decoders for a trunk that is told identities (`models.pair.Trunk`):
+    what is added for one person always is a bias."""
+    if _TOLD not in known:
+        return {}
+    told, bias = known[_TOLD].float(), known[_ONE_DECODER + _FIRST_BIAS].float()
+    return {
+        prefix + _FIRST_BIAS: bias + told @ identity
+        for prefix, identity in zip(_SIDES_DECODER, identities_2D, strict=True)
+    }
 
 
 def _names(name: str) -> tuple[str, ...]:

@@ -1,0 +1,52 @@
+"""Answers lie in the crops of what they answer, row for row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceloom.data.faceset import FaceSet
+from faceloom.errors import UserError
+from faceloom.extract import ExtractOptions, extract
+from faceloom.extract.answers import extract_answers
+from faceloom.synth.crowd import write_crowd
+
+
+def test_answers_have_the_crops_of_their_faces_and_meshes_of_their_own(tmp_path: Path) -> None:
+    crowd, answers = tmp_path / "crowd", tmp_path / "answers"
+    write_crowd([1000, 1003], crowd, pictures=4, size_px=160, answers=answers)
+    extract(crowd, tmp_path / "faces", ExtractOptions(size_px=128, everyone=True), "synthetic")
+    faces = FaceSet.open(tmp_path / "faces")
+    found = extract_answers(faces, answers, tmp_path / "found")
+    assert len(found) == len(faces) >= 6
+    rows = np.arange(len(faces))
+    for ours, theirs in zip(faces.records, found.records, strict=True):
+        assert (ours.source, ours.index, ours.transform) == (
+            theirs.source, theirs.index, theirs.transform,
+        )  # fmt: skip
+    # Edges of the crops show the same place, the middle another face in nearly the same spot.
+    change = np.abs(faces.crops(rows).astype(int) - found.crops(rows)).mean(axis=(0, 3))
+    assert change[:10].mean() < 0.5 * change[48:80, 44:84].mean()
+    away = np.linalg.norm((faces.meshes_N4683 - found.meshes_N4683)[..., :2], axis=2)
+    assert 0.3 < float(np.median(away)) < 6
+    # Each answer looks like the one whose face it wears, not like the one who wears it.
+    identities = {name: set_.identities_N512 for name, set_ in (("f", faces), ("a", found))}
+    worn = np.array([record.source for record in faces.records])
+    first, second = worn == "person-1000", worn == "person-1003"
+    to_lender = identities["a"][first] @ identities["f"][second].T
+    to_wearer = identities["a"][first] @ identities["f"][first].T
+    assert to_lender.mean() > to_wearer.mean()
+    # What is complete is left alone.
+    made = (tmp_path / "found/faces.jsonl").stat().st_mtime_ns
+    extract_answers(faces, answers, tmp_path / "found")
+    assert (tmp_path / "found/faces.jsonl").stat().st_mtime_ns == made
+
+
+def test_a_missing_answer_is_named(tmp_path: Path) -> None:
+    crowd = tmp_path / "crowd"
+    write_crowd([1000], crowd, pictures=2, size_px=160)
+    extract(crowd, tmp_path / "faces", ExtractOptions(size_px=128, everyone=True), "synthetic")
+    with pytest.raises(UserError, match="has no picture 0; render the answers again"):
+        extract_answers(FaceSet.open(tmp_path / "faces"), tmp_path / "none", tmp_path / "found")

@@ -1,0 +1,40 @@
+"""The optimiser moves each part of a phase at its own rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.models.toy import CONFIGS, toy_trainer
+
+from faceloom.models import MaskedGanConfig
+from faceloom.models.base import Phase
+from faceloom.train.config import OptimizerConfig
+from faceloom.train.optimizer import make_optimizer
+
+
+def test_slowed_parts_have_their_factor_and_nothing_is_lost() -> None:
+    slow, quick = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
+    phase = Phase(
+        "p", (torch.nn.Sequential(slow, quick),), lambda _b, _m: {}, slowed=((slow, 0.2),)
+    )
+    groups = make_optimizer(phase, OptimizerConfig()).param_groups
+    factors = {id(p): group["factor"] for group in groups for p in group["params"]}
+    assert len(factors) == len(phase.parameters)
+    assert {factors[id(p)] for p in slow.parameters()} == {0.2}
+    assert {factors[id(p)] for p in quick.parameters()} == {1.0}
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_an_encoder_without_a_rate_stands_still(rate: float, tmp_path: Path) -> None:
+    model = CONFIGS["masked_gan"]
+    assert isinstance(model, MaskedGanConfig)
+    trainer = toy_trainer(replace(model, encoder_rate=rate), tmp_path, 2)
+    before = {n: p.clone() for n, p in trainer.learner.generator_modules.named_parameters()}
+    trainer.fit()
+    moved = {name.partition(".")[0]: False for name in before}
+    for name, parameter in trainer.learner.generator_modules.named_parameters():
+        moved[name.partition(".")[0]] |= not torch.equal(parameter, before[name])
+    assert moved == {"encoder": rate > 0, "decoders": True}
