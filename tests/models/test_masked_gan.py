@@ -132,3 +132,36 @@ def test_eyes_and_mouth_weigh_more() -> None:
         painted = dataclasses.replace(painted, rgb=wrong)
         losses.append(float(model._reconstruction(painted, share)["l1"].detach()))
     assert losses[0] > 2 * losses[1]
+
+
+def test_returned_inputs_are_the_other_person_in_the_targets_place() -> None:
+    model, batch = learner(), batches(64, 4).batch(0)
+    model.config = replace(model.config, returned=0.5, returned_start=0.5)
+    early = model._with_returned(batch, moment(0.4))
+    assert early is batch
+    model.generator_loss(batch, moment(0.6))
+    assert model._seen is not None
+    for side, other in (("a", "b"), ("b", "a")):
+        given, seen = getattr(batch, side), getattr(model._seen, side)
+        assert torch.equal(seen.warped_BCHW[2:], given.warped_BCHW[2:])
+        assert torch.equal(seen.target_BCHW, given.target_BCHW)
+        outside = (given.hull_B1HW == 0).expand(-1, 3, -1, -1)
+        assert torch.equal(seen.warped_BCHW[:2][outside[:2]], given.target_BCHW[:2][outside[:2]])
+        with torch.no_grad():
+            patch = model.generator.swap(given.warped_BCHW[:2], other)  # type: ignore[arg-type]
+        share = given.hull_B1HW[:2] * patch.alpha_B1HW
+        painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[:2]
+        assert torch.allclose(seen.warped_BCHW[:2], painted, atol=1e-5)
+        assert not seen.warped_BCHW.requires_grad
+
+
+def test_a_trunk_paints_answers_from_the_other_sides_code() -> None:
+    torch.manual_seed(0)
+    config = MaskedGanConfig(TINY, 4, schedule=ALL_AT_ONCE, decoders=1, answered=0.5)
+    model = MaskedGan(config, identities())
+    codes = torch.arange(12.0).view(12, 1).expand(12, TINY.code)
+    a, b = model._given(codes, moment(0.0))
+    exchanged = a[:, 0] >= 6
+    assert 0 < int(exchanged.sum()) < 6
+    assert torch.equal(exchanged, b[:, 0] < 6)
+    assert torch.equal(a[:, 0] % 6, b[:, 0] % 6)

@@ -10,7 +10,7 @@ With `landmarks` the encoder is also given the mesh's drawing (`landmarked`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -86,6 +86,11 @@ class MaskedGanConfig:
     moment (`data.aligned`): the target is then the exact answer of a swap."""
     identity_noise: float = 0.02
     """Deviation of each value of the identity vectors that a trunk is told; they have length 1."""
+    returned: float = 0.0
+    """Share of the inputs that are first painted as the other person by the present decoders, and
+    are to be turned back: each decoder meets codes of the other's faces with a known answer."""
+    returned_start: float = 0.0
+    """From which share of the run on."""
     landmarks: Landmarks | None = None
     learner: Literal["masked_gan"] = "masked_gan"
 
@@ -113,6 +118,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             self.generator.usual_E.copy_(identities.mean(dim=0))
         self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
+        self._seen: Batch | None = None
+        """The batch as the generator met it, for the discriminators."""
 
     @staticmethod
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
@@ -149,6 +156,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         """Reconstruction of both sides, and from their starting points on the later terms."""
         schedule = self.config.schedule
         landmarks = self.config.landmarks
+        self._seen = batch = self._with_returned(batch, moment)
         if landmarks is None:
             seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
         else:
@@ -174,6 +182,7 @@ class MaskedGan(NetLearner[PairGenerator]):
     def discriminator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """Mixup least squares: D(share * real + (1 - share) * fake) -> share, Beta(.2, .2)."""
         terms: dict[str, Tensor] = {}
+        batch = self._seen or batch
         for side, share in zip(SIDES, batch.sides, strict=True):
             count = len(share.target_BCHW)
             mix_B = beta_shares(0.2, count, moment).to(share.target_BCHW.device)
@@ -183,6 +192,22 @@ class MaskedGan(NetLearner[PairGenerator]):
             loss = losses.least_squares(score, mix_B.view(-1, 1, 1, 1))
             add_terms(terms, {"discriminator": loss})
         return terms
+
+    @torch.no_grad()
+    def _with_returned(self, batch: Batch, moment: Moment) -> Batch:
+        """Some inputs as the other person, in the target's place and surroundings."""
+        count = round(self.config.returned * len(batch.a.target_BCHW))
+        if not count or moment.progress < self.config.returned_start:
+            return batch
+        shares = []
+        for other, share in zip(SIDES[::-1], batch.sides, strict=True):
+            first = share.part(slice(count))
+            rgb, logit = self.generator.decode(self.generator.encode(first.warped_BCHW), other)
+            share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
+            painted = share_B1HW * rgb.float() + (1 - share_B1HW) * first.target_BCHW
+            warped = torch.cat([painted, share.warped_BCHW[count:]])
+            shares.append(replace(share, warped_BCHW=warped))
+        return Batch(batch.step, *shares)
 
     def _given(self, codes: Tensor, moment: Moment) -> tuple[Tensor, ...]:
         """The code that each side's decoder is given: its own, or by chance the other's."""
