@@ -66,6 +66,7 @@ def moved(batch: Batch) -> Batch:
         planes = {
             name: torch.stack([plane[0].roll((-9, -9), (1, 2)), plane[1].roll((9, 9), (1, 2))])
             for name, plane in vars(side).items()
+            if name != "identity_BD"
         }
         sides.append(SideBatch(**planes))
     return Batch(batch.step, *sides)
@@ -90,6 +91,16 @@ def test_the_encoder_learns_to_find_landmarks_that_it_is_not_given() -> None:
     own, others = (batch.drawn_target_B1HW > 0.5), (batch.drawn_target_B1HW.flip(0) > 0.5)
     assert float(seen[own].mean()) > 2 * float(seen[others & ~own].mean())
     assert float(seen[own].mean()) > 0.4
+
+
+def test_returned_inputs_come_with_their_targets_landmarks() -> None:
+    model, batch = learner(), toy_batch(0)
+    model.config = replace(model.config, returned=0.5)
+    seen = model._with_returned(moved(batch), moment(1)).a
+    assert seen.drawn_B1HW is not None
+    assert seen.drawn_target_B1HW is not None
+    assert torch.equal(seen.drawn_B1HW[:1], seen.drawn_target_B1HW[:1])
+    assert not torch.equal(seen.drawn_B1HW[1:], seen.drawn_target_B1HW[1:])
 
 
 def test_without_weight_there_is_no_head() -> None:

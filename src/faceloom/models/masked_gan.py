@@ -206,7 +206,10 @@ class MaskedGan(NetLearner[PairGenerator]):
             share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
             painted = share_B1HW * rgb.float() + (1 - share_B1HW) * first.target_BCHW
             warped = torch.cat([painted, share.warped_BCHW[count:]])
-            shares.append(replace(share, warped_BCHW=warped))
+            drawn, straight = share.drawn_B1HW, share.drawn_target_B1HW
+            if drawn is not None and straight is not None:
+                drawn = torch.cat([straight[:count], drawn[count:]])
+            shares.append(replace(share, warped_BCHW=warped, drawn_B1HW=drawn))
         return Batch(batch.step, *shares)
 
     def _given(self, codes: Tensor, moment: Moment) -> tuple[Tensor, ...]:

@@ -20,6 +20,9 @@ from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
 
 IDENTITY_SIZE = 512
 """Of the identity vectors that face sets hold."""
+TOLD_SCALE = IDENTITY_SIZE**0.5
+"""Takes their values from length 1 to about 1 each, so that what is made of them learns as fast as
+the rest."""
 
 
 class PairGenerator(SwapNet):
@@ -63,7 +66,7 @@ class Trunk(PairGenerator):
     def _add_decoders(self, shape: GeneratorShape) -> None:
         self.decoder = Decoder(shape)
         self.told = nn.Linear(IDENTITY_SIZE, self.decoder.enter.out_features, bias=False)
-        nn.init.normal_(self.told.weight, std=0.02)
+        nn.init.normal_(self.told.weight, std=0.01)
         self.register_buffer("usual_E", torch.zeros(IDENTITY_SIZE))
 
     def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:  # noqa: ARG002
@@ -71,7 +74,7 @@ class Trunk(PairGenerator):
 
     def decode_as(self, code_BD: Tensor, identity_BE: Tensor) -> tuple[Tensor, Tensor]:
         """Colour and alpha logits, each face as the person of its identity vector."""
-        return self.decoder(code_BD, self.told(identity_BE))
+        return self.decoder(code_BD, self.told(identity_BE * TOLD_SCALE))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from faceloom.nets.blocks import LEAK, SubpixelUp, conv3, fold
 from faceloom.nets.norms import Norm, norm_layer
 
 _STEM = 2
+_OPEN = 0.99
+"""Pictures are taken this far into tanh's open range."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class TranslatorShape:
     blocks: int = 6
     norm: Norm = "instance"
     mask: bool = False
+    change: bool = False
+    """What is painted is a change of the picture, none at first, instead of the whole picture."""
 
     def check(self) -> None:
         """Raises ValueError for a shape that cannot be built."""
@@ -69,11 +73,14 @@ class Translator(nn.Module):
             *shaped(SubpixelUp(third, second), second),
             *shaped(SubpixelUp(second, first), first),
         )
+        self.change = shape.change
         self.head = SubpixelUp(first, 4 if shape.mask else 3, _STEM, gain=0.1)
 
     def forward(
         self, x_BCHW: Float[Tensor, "b 3 s s"]
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"] | None]:
         out_BCHW = self.head(self.layers(fold(x_BCHW, _STEM))).float()
-        rgb_BCHW = torch.tanh(out_BCHW[:, :3].contiguous())
-        return rgb_BCHW, out_BCHW[:, 3:] if out_BCHW.shape[1] == 4 else None
+        painted = out_BCHW[:, :3].contiguous()
+        if self.change:
+            painted = painted + torch.atanh(_OPEN * x_BCHW.float())
+        return torch.tanh(painted), out_BCHW[:, 3:] if out_BCHW.shape[1] == 4 else None

@@ -239,7 +239,7 @@ def _xgan(size_px: int) -> TrainConfig:
 def _cycle(size_px: int, mask: bool = False) -> TrainConfig:
     # Two players from the first step on: a third of the rate that restoring bears.
     optimizer = OptimizerConfig(lr=4e-4, weight_decay=0.0)
-    model = CycleGanConfig(TranslatorShape(size_px, mask=mask))
+    model = CycleGanConfig(TranslatorShape(size_px, mask=mask, change=mask))
     return TrainConfig(model, optimizer=optimizer, per_side=8)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig
 from faceloom.models.base import SIDES
+from faceloom.models.pair import TOLD_SCALE
 from faceloom.train.config import FAST
 from faceloom.train.run import Run, read_tensors
 
@@ -133,7 +134,7 @@ def _told(known: dict[str, Tensor], identities_2D: Tensor) -> dict[str, Tensor]:
         return {}
     told, bias = known[_TOLD].float(), known[_ONE_DECODER + _FIRST_BIAS].float()
     return {
-        prefix + _FIRST_BIAS: bias + told @ identity
+        prefix + _FIRST_BIAS: bias + told @ (identity * TOLD_SCALE)
         for prefix, identity in zip(_SIDES_DECODER, identities_2D, strict=True)
     }
 
