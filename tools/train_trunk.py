@@ -42,6 +42,8 @@ from faceloom.train.warm_start import trunk_name
 FIRST_PERSON = 1000
 """Seeds from here on; the benchmark's and the demo's people are below."""
 _TOLD_EVERY_STEPS = 50
+_WARM_SHARE = 0.7
+"""Of the rate, where it starts from another run: swapping is a new task, so not much less."""
 
 
 def main() -> None:
@@ -66,6 +68,7 @@ def main() -> None:
     config = replace(
         preset,
         model=replace(preset.model, answered=arguments.answered),
+        optimizer=replace(preset.optimizer, warm_share=_WARM_SHARE),
         budget=Budget(None, arguments.steps),
         threads=arguments.threads,
         start=arguments.start,

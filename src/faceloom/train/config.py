@@ -35,6 +35,7 @@ from faceloom.models import (
 )
 from faceloom.models.alpha_gan import CodeKind
 from faceloom.models.landmarked import Landmarks
+from faceloom.models.masked_gan import LossWeights
 from faceloom.models.origin import OriginWeights
 from faceloom.nets.generators import GeneratorShape
 from faceloom.nets.origin import OriginShape
@@ -168,7 +169,8 @@ _ORIGINS_RATE = OptimizerConfig(
 def _fast(size_px: int) -> TrainConfig:
     # Bent inputs make lips crisper where the other side is short (docs/decisions/0010).
     augment = AugmentConfig(shape_match=0.5)
-    return TrainConfig(MaskedGanConfig(FAST[size_px]), augment, start="auto")
+    weights = LossWeights(mesh=10.0)  # Swaps follow mouths and poses better (0020).
+    return TrainConfig(MaskedGanConfig(FAST[size_px], weights=weights), augment, start="auto")
 
 
 def _quality(size_px: int) -> TrainConfig:
