@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.extract import ExtractOptions, extract
 from faceloom.extract.answers import extract_answers
+from faceloom.models import MaskedGanConfig
 from faceloom.synth.crowd import write_crowd
+from faceloom.train import fit
+from faceloom.train.config import Budget, preset_config
+from faceloom.train.fit import fit_pair
 
 
 def test_answers_have_the_crops_of_their_faces_and_meshes_of_their_own(tmp_path: Path) -> None:
@@ -50,3 +56,35 @@ def test_a_missing_answer_is_named(tmp_path: Path) -> None:
     extract(crowd, tmp_path / "faces", ExtractOptions(size_px=128, everyone=True), "synthetic")
     with pytest.raises(UserError, match="has no picture 0; render the answers again"):
         extract_answers(FaceSet.open(tmp_path / "faces"), tmp_path / "none", tmp_path / "found")
+
+
+def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
+    """Two steps of the real thing, and a pair that starts from it."""
+    crowd, answers = tmp_path / "crowd", tmp_path / "answers"
+    write_crowd([1000, 1003], crowd, pictures=12, takes=1, size_px=96, answers=answers)
+    extract(crowd, tmp_path / "a", ExtractOptions(size_px=96, everyone=True), "synthetic")
+    faces = FaceSet.open(tmp_path / "a")
+    extract_answers(faces, answers, tmp_path / "b")
+    config = preset_config("trunk", 64)
+    assert isinstance(config.model, MaskedGanConfig)
+    config = replace(
+        config,
+        model=replace(config.model, answered=0.5),
+        budget=Budget(None, 2),
+        per_side=2,
+        threads=1,
+        device="cpu",
+    )
+    report = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "trunk", config)
+    assert report.step == 2
+    people = fit._people(faces, np.arange(len(faces)))
+    own = people @ torch.from_numpy(faces.identities_N512).T
+    assert torch.allclose(people.norm(dim=1), torch.ones(len(people)))
+    worn = np.array([record.source for record in faces.records])
+    others = torch.from_numpy(worn[:, None] != worn)
+    assert float(own[~others].mean()) > float(own[others].mean()) + 0.2
+    pair = replace(preset_config("fast", 64), start=str(tmp_path / "trunk"), budget=Budget(None, 2))
+    pair = replace(pair, per_side=2, threads=1, device="cpu", hold_out=0.0)
+    started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "run", pair).start
+    assert started is not None
+    assert started.share == 1.0

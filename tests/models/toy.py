@@ -63,7 +63,9 @@ CONFIGS: dict[str, ModelConfig] = {
         code_widths=(8,),
     ),
     "cycle": CycleGanConfig(TranslatorShape(SIZE_PX, 4, 1), discriminator_width=4),
-    "cycle_mask": CycleGanConfig(TranslatorShape(SIZE_PX, 4, 1, mask=True, change=True), discriminator_width=4),
+    "cycle_mask": CycleGanConfig(
+        TranslatorShape(SIZE_PX, 4, 1, mask=True, change=True), discriminator_width=4
+    ),
 }  # fmt: skip
 
 
