@@ -88,6 +88,19 @@ def test_a_pair_can_become_a_trunk(tmp_path: Path) -> None:
     assert start.left_out == ("told", "usual_E")
 
 
+def test_what_conversion_would_use_is_what_is_started_from(trunk: Path) -> None:
+    """The best weights, where those are clearly better than the last."""
+    run = Run(trunk)
+    last = load_file(run.model_path)
+    better = {name: tensor + 1 for name, tensor in last.items()}
+    save_file(last, run.model_path, {"format": "1", "step": "2", "score": "0.1"})
+    save_file(better, run.best_path, {"format": "1", "step": "1", "score": "0.9"})
+    pair = fresh(PAIR)
+    warm_start(pair, str(trunk), SIZE_PX)
+    entry = "encoder.enter.weight"
+    assert torch.equal(pair.state_dict()[entry], better[entry])
+
+
 def test_nothing_is_taken_from_nothing(tmp_path: Path) -> None:
     pair = fresh(PAIR)
     assert warm_start(pair, "none", SIZE_PX) is None

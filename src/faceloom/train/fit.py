@@ -98,7 +98,7 @@ def fit_pair(
     resumed = trainer.resume()
     if not resumed and processes.is_first:
         _tell_balance(run, trainer.batches.banks, report)
-    preview = _Previews(run, face_sets, trainer)
+    preview = _Previews(run, trainer)
     board = None
     if config.tensorboard and processes.is_first:
         trainer.teller.board = board = TensorBoardLog(run.path, trainer.place.step)
@@ -157,12 +157,10 @@ def _trainer(
 class _Previews:
     """Writes the grid, and now and then the page; in the first process alone."""
 
-    def __init__(self, run: Run, face_sets: dict[Side, FaceSet], trainer: Trainer) -> None:
+    def __init__(self, run: Run, trainer: Trainer) -> None:
+        assert trainer.probe is not None
         self._run = run
-        size_px = trainer.config.model.shape.size_px
-        self._faces = {
-            side: _preview_faces(face_sets[side], size_px).to(trainer.device) for side in SIDES
-        }
+        self._faces = trainer.probe.faces
         self._writes = trainer.processes.is_first
         self._page_at_s = 0.0
 

@@ -73,7 +73,7 @@ class Trainer:
         """Why training ended."""
         self.teller = Teller(run, 2 * config.per_side, self.processes.is_first)
         self._scorer = scorer
-        self._probe = probe.to(self.device) if probe is not None else None
+        self.probe = probe.to(self.device) if probe is not None else None
         learner.all_modules.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.phases = learner.phases()
         self.optimizers = {
@@ -330,10 +330,10 @@ class Trainer:
 
     def _watched(self) -> Watch:
         """What the watch is after a look at painted faces. Raises CollapseError."""
-        if self._probe is None:
+        if self.probe is None:
             return self.place.watch
         with self.processes.autocast():
-            seen = health.look(self.learner.swapper, self.learner.generator_modules, self._probe)
+            seen = health.look(self.learner.swapper, self.learner.generator_modules, self.probe)
         return health.watch_pictures(self.place.watch, seen, self.place.step)
 
     def _take_score(self) -> None:

@@ -93,10 +93,10 @@ def warm_start(
     if start == TRUNK:
         with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
             return _load(generator, path, start, identities_2D)
-    path = Run(Path(start)).model_path
-    if not path.is_file():
+    run = Run(Path(start))
+    if not run.model_path.is_file():
         raise UserError(f"{start}: holds no trained model to start from; give a run's folder")
-    return _load(generator, path, start, identities_2D)
+    return _load(generator, run.chosen_model(), start, identities_2D)
 
 
 def _load(generator: nn.Module, path: Path, source: str, identities_2D: Tensor | None) -> WarmStart:
