@@ -51,8 +51,8 @@ class Phase:
     adversary: bool = False
     observed: frozenset[str] = frozenset()
     fall: Schedule = field(default_factory=Schedule)
-    slowed: tuple[tuple[nn.Module, float], ...] = ()
-    """Parts of the modules that move at this factor of the phase's rate."""
+    slowed: tuple[tuple[tuple[nn.Parameter, ...], float], ...] = ()
+    """Weights of the modules that move at this factor of the phase's rate."""
 
     def rate(self, moment: Moment) -> float:
         """The factor on the run's learning rate."""
@@ -67,7 +67,7 @@ class Phase:
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """The parameters by their factor on the phase's rate."""
-        factors = {id(p): factor for part, factor in self.slowed for p in part.parameters()}
+        factors = {id(p): factor for part, factor in self.slowed for p in part}
         grouped: dict[float, list[nn.Parameter]] = {}
         for parameter in self.parameters:
             grouped.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)

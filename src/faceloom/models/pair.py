@@ -7,6 +7,7 @@ code of person A decoded as B gives B's face with A's expression, pose and light
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,11 @@ class PairGenerator(SwapNet):
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
         self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
+
+    def meaning(self) -> tuple[nn.Parameter, ...]:
+        """The weights that say what codes mean: the encoder's and the decoders' first map's."""
+        maps = [d.enter for d in self.modules() if isinstance(d, Decoder)]
+        return *self.encoder.parameters(), *(cast("nn.Parameter", m.weight) for m in maps)
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return self.encoder(x_BCHW)

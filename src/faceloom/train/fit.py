@@ -36,13 +36,22 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
-from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_start
+from faceloom.train.warm_start import (
+    SCRATCH,
+    WarmStart,
+    resolved_start,
+    starts_from_trunk,
+    warm_start,
+)
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
 _SAME_PERSON = 0.4
 """Least cosine of two pictures' identities."""
+_KNOWN_RATE = 0.2
+"""Of what a trunk knows (`known_rate`): still, mouths of people unlike any it has met move too
+little; at the full rate swaps stop following (docs/decisions/0020)."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -249,7 +258,11 @@ def _begun(config: TrainConfig) -> TrainConfig:
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
         optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
-    return replace(config, start=start, optimizer=optimizer)
+    model = config.model
+    if isinstance(model, MaskedGanConfig) and model.known_rate is None:
+        known = not is_trunk(model) and starts_from_trunk(start)
+        model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
+    return replace(config, start=start, optimizer=optimizer, model=model)
 
 
 def _check_split(config: TrainConfig) -> None:
