@@ -9,6 +9,7 @@ import pytest
 from faceloom.errors import UserError
 from faceloom.losses import Schedule
 from faceloom.models import AlphaGanConfig, MaskedGanConfig, OriginConfig
+from faceloom.models.masked_gan import LossWeights
 from faceloom.train.config import (
     PRESETS,
     from_dict,
@@ -80,7 +81,7 @@ def test_fast_is_as_it_was() -> None:
     """The recipe that the benchmarks' figures hold for."""
     config = preset_config("fast", 96)
     assert isinstance(config.model, MaskedGanConfig)
-    assert config.model == MaskedGanConfig(config.model.shape)
+    assert config.model == MaskedGanConfig(config.model.shape, weights=LossWeights(mesh=5.0))
     assert config.model.shape.widths == (48, 96, 192)
     assert (config.model.weights.eyes, config.model.weights.mouth) == (12.0, 8.0)
     assert (config.optimizer.lr, config.per_side, config.budget.minutes) == (1.2e-3, 16, 15.0)
