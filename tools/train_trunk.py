@@ -6,9 +6,9 @@ One decoder, told whose face to paint, learns to restore many synthetic people (
 in two places, with blinks, speech, extremes, turns of the head, all lights, and things in front of
 the face; and to swap them, as each picture is rendered with another's face, too: the exact answer.
 So the codes say what a face does, and not whose it is. Nobody of the benchmark or the demo is among
-them. `--portraits DIR` adds photographs of real people, whose
-licence must allow it (`docs/trunk.md` says whose the shipped files have seen). Interrupted at any
-moment, it goes on where it was when the command is given again.
+them. `--portraits DIR` adds photographs of real people, whose licence must allow it
+(`docs/trunk.md` says whose the shipped files have seen). Interrupted at any moment, it goes on
+where it was when the command is given again.
 """
 
 from __future__ import annotations

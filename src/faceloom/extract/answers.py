@@ -7,46 +7,47 @@ names, in folders of the same names (`synth.crowd` renders both).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from faceloom.data.faceset import FaceRecord, FaceSet, write_faceset
 from faceloom.errors import UserError
+from faceloom.extract.shard import IDENTITY_BATCH, JPEG_QUALITY, stored_hull
 from faceloom.faces.align import transform_mesh
 from faceloom.faces.face import Face, Mesh
 from faceloom.faces.find import PRESENT, Landmarker, MeshLandmarker
 from faceloom.faces.identity import embed, load_identity
-from faceloom.faces.mask import hull_polygon
 from faceloom.files import write_bytes
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, encode_image, read_image, warp
-
-_JPEG_QUALITY = 95
-_EMBEDDED_AT_ONCE = 16
+from faceloom.video.info import image_files
 
 
 def extract_answers(faces: FaceSet, answers: Path, output: Path) -> FaceSet:
     """Cut the faces of `answers` as those of `faces` were cut, into a face set of as many rows.
 
-    `answers` holds the same folders of pictures as the input of `faces`. A complete set is left as
-    it is. A face that cannot be seen in the answer keeps the mesh of the one it answers.
-    Raises UserError for a missing picture, or a picture of another size than the crop came from.
+    `answers` holds the same folders of pictures, of the same size, as the input of `faces`. A
+    complete set is left as it is. A face that cannot be seen in the answer keeps the mesh of the
+    one it answers. Raises UserError for a missing picture.
     """
     if (output / "faces.jsonl").is_file():
         return FaceSet.open(output)
     landmarker, net = MeshLandmarker(), load_identity()
+    listed = cache(_pictures)
     (output / "crops").mkdir(parents=True, exist_ok=True)
     records, meshes, crops, identities = [], [], [], []
     for row, record in enumerate(faces.records):
-        picture = _picture(answers, record)
+        folder = answers / record.source
+        picture = _picture(folder, listed(folder), record.index)
         crop, mesh, presence = _cut(picture, record, faces.meshes_N4683[row], faces, landmarker)
-        write_bytes(output / "crops" / record.crop, encode_image(crop, ".jpg", _JPEG_QUALITY))
-        polygon = [(round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(mesh)]
-        records.append(replace(record, presence=round(presence, 4), identity_row=row, mask=polygon))
+        write_bytes(output / "crops" / record.crop, encode_image(crop, ".jpg", JPEG_QUALITY))
+        seen = round(presence, 4)
+        records.append(replace(record, presence=seen, identity_row=row, mask=stored_hull(mesh)))
         meshes.append(mesh)
         crops.append(crop)
-        if len(crops) == _EMBEDDED_AT_ONCE or row + 1 == len(faces):
+        if len(crops) == IDENTITY_BATCH or row + 1 == len(faces):
             identities.append(embed(net, np.stack(crops), np.stack(meshes[-len(crops) :])))
             crops.clear()
     info = replace(faces.info, input=str(answers.resolve()))
@@ -54,12 +55,15 @@ def extract_answers(faces: FaceSet, answers: Path, output: Path) -> FaceSet:
     return FaceSet.open(output)
 
 
-def _picture(answers: Path, record: FaceRecord) -> RGB:
-    folder = answers / record.source
-    pictures = sorted(path for path in folder.glob("*") if path.is_file())
-    if record.index >= len(pictures):
-        raise UserError(f"{folder}: has no picture {record.index}; render the answers again")
-    return read_image(pictures[record.index])
+def _pictures(folder: Path) -> list[Path]:
+    """In the order in which extraction counted them."""
+    return image_files(folder) if folder.is_dir() else []
+
+
+def _picture(folder: Path, pictures: list[Path], index: int) -> RGB:
+    if index >= len(pictures):
+        raise UserError(f"{folder}: has no picture {index}; render the answers again")
+    return read_image(pictures[index])
 
 
 def _cut(

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from faceloom.data.faceset import FaceRecord, read_records, write_records
 from faceloom.errors import UserError
 from faceloom.faces.align import align, recrop_transform
-from faceloom.faces.face import Aligned
+from faceloom.faces.face import Aligned, Mesh
 from faceloom.faces.find import Detector, Landmarker
 from faceloom.faces.identity import IdentityNet, embed
 from faceloom.faces.mask import hull_polygon
@@ -32,7 +32,8 @@ from faceloom.video import Frame, prefetch
 SHARD_FRAMES = 750
 _IDENTITY_EVERY = 25
 """Identity is measured on every so many faces of an unbroken track; it does not change in one."""
-_IDENTITY_BATCH = 16
+IDENTITY_BATCH = 16
+JPEG_QUALITY = 95
 _CROPS_WAITING = 64
 _TRACKED_AHEAD = 8
 SAME_PICTURE = 0.25
@@ -52,7 +53,7 @@ class Tools:
     identity: IdentityNet
     size_px: int
     coverage: float
-    jpeg_quality: int = 95
+    jpeg_quality: int = JPEG_QUALITY
 
 
 @dataclass
@@ -183,13 +184,16 @@ def _add(
             track=one.track,
             identity_row=rows.identity_row[one.track],
             transform=(transform.a, transform.b, transform.tx, transform.ty),
-            mask=[
-                (round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(aligned.mesh_4683)
-            ],
+            mask=stored_hull(aligned.mesh_4683),
         )
     )
     rows.meshes.append(aligned.mesh_4683)
     rows.changes.append(_change(rows, one.track, frame.rgb, aligned))
+
+
+def stored_hull(mesh_4683: Mesh) -> list[tuple[float, float]]:
+    """The hull polygon as a record holds it."""
+    return [(round(float(x), 1), round(float(y), 1)) for x, y in hull_polygon(mesh_4683)]
 
 
 def _change(rows: _Rows, track: int, frame_HWC: RGB, aligned: Aligned) -> float:
@@ -210,8 +214,8 @@ def _change(rows: _Rows, track: int, frame_HWC: RGB, aligned: Aligned) -> float:
 
 def _write(shard: Shard, rows: _Rows, counts: dict[str, int], tools: Tools) -> None:
     identities = [np.zeros((0, 512), np.float32)]
-    for start in range(0, len(rows.to_embed), _IDENTITY_BATCH):
-        crops, meshes = zip(*rows.to_embed[start : start + _IDENTITY_BATCH], strict=True)
+    for start in range(0, len(rows.to_embed), IDENTITY_BATCH):
+        crops, meshes = zip(*rows.to_embed[start : start + IDENTITY_BATCH], strict=True)
         identities.append(embed(tools.identity, np.stack(crops), np.stack(meshes)))
     none = np.zeros((0, 468, 3), np.float32)
     arrays = {
