@@ -12,6 +12,7 @@ so, and no other waits for it forever (docs/decisions/0017).
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import time
@@ -146,12 +147,20 @@ def connect(config: TrainConfig) -> Processes:
         )
         if many:
             fabric.launch()
+            atexit.register(_leave)
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"--devices {devices} --nodes {nodes}: cannot be had here ({reason})"
         ) from error
     return Processes(fabric)
+
+
+def _leave() -> None:
+    """Leave the group while Python still stands: Fabric does so for nccl alone, and gloo's threads,
+    met by the end of the process, now and then abort it ("terminate called")."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def process_index() -> int:
