@@ -63,7 +63,9 @@ class MeshNet(nn.Module):
             tensor = tensor.permute(3, 0, 1, 2)
         elif kind == "PRELU":
             tensor = tensor.flatten()
-        self.register_buffer(f"tensor_{index}", tensor.contiguous(), persistent=False)
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        tensor = tensor.contiguous(memory_format=layout)
+        self.register_buffer(f"tensor_{index}", tensor, persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -75,7 +77,8 @@ class MeshNet(nn.Module):
         return tensor
 
     def forward(self, views_BCHW: Tensor) -> Tensor:
-        found = {self._input: views_BCHW}
+        # Channels last: half the time on a CPU.
+        found = {self._input: views_BCHW.contiguous(memory_format=torch.channels_last)}
         for step in self._steps:
             found[step.output] = self._run(step, found)
         return found[self._output].reshape(-1, _POINTS, 3)
@@ -111,12 +114,15 @@ def _convolved(
     stride = size // sizes[1]
     padding = max(0, (sizes[1] - 1) * stride + kernel - size)
     low, high = padding // 2, padding - padding // 2
-    padded = F.pad(x, (low, high, low, high))
+    if low != high:
+        x = F.pad(x, (low, high, low, high))
+        low = 0
     if groups == 1 or stride == 1 or not x.requires_grad:
-        return F.conv2d(padded, weight, bias, stride, groups=groups)
+        return F.conv2d(x, weight, bias, stride, low, groups=groups)
     # The CPU's own gradient of a strided depthwise convolution is many times slower (`identity`).
-    full = F.conv2d(padded, weight, bias, groups=groups)
-    return full[..., ::stride, ::stride][..., : sizes[1], : sizes[1]]
+    full = F.conv2d(x, weight, bias, 1, low, groups=groups)
+    kept = full[..., ::stride, ::stride][..., : sizes[1], : sizes[1]]
+    return kept.contiguous(memory_format=torch.channels_last)
 
 
 @cache
