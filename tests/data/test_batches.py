@@ -69,6 +69,36 @@ def test_without_augmentation_input_and_target_are_the_tight_crop() -> None:
     assert difference.mean() < 2
 
 
+def longer_faced_bank(seed: int) -> FaceBank:
+    """The bank of that seed, its people's mouths and chins lower in the crop."""
+    own = bank(seed)
+    meshes = own.table.meshes_N4683.copy()
+    meshes[..., 1] += 0.15 * np.clip(meshes[..., 1] - STORED_PX / 2, 0, None)
+    table = dataclasses.replace(own.table, meshes_N4683=meshes)
+    return FaceBank(own.planes, own.coverage, own.shares_N, table)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4, 1.0])
+def test_of_a_bent_face_the_target_follows_but_for_the_shape_that_is_kept(kept: float) -> None:
+    config = dataclasses.replace(STILL, shape_match=1.0, shape_kept=kept)
+    pair = PairBatches(bank(0), longer_faced_bank(1), SIZE_PX, 4, 3, config)
+    plain = PairBatches(bank(0), longer_faced_bank(1), SIZE_PX, 4, 3, STILL).batch(0).b
+    side = pair.batch(0).b
+    from_input, from_plain = (
+        float((side.target_BCHW - other).abs().mean())
+        for other in (side.warped_BCHW, plain.target_BCHW)
+    )
+    if kept == 0:
+        assert from_input == 0
+        assert not torch.equal(side.mouth_B1HW, plain.mouth_B1HW)
+    elif kept == 1:
+        assert from_plain == 0
+        assert torch.equal(side.hull_B1HW, plain.hull_B1HW)
+    else:
+        assert 0 < from_plain
+        assert 0 < from_input
+
+
 def test_masks_sit_on_the_mean_face() -> None:
     side = batches(STILL).batch(0).a
     hull = side.hull_B1HW[0, 0]

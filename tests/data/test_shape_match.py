@@ -17,7 +17,7 @@ MOUTH = 13
 
 def reference() -> np.ndarray:
     mesh = np.pad(reference_points(CROP_PX, COVERAGE), ((0, 0), (0, 1))).astype(np.float32)
-    return mean_shape(np.stack([mesh, mesh, mesh + 30]), CROP_PX)
+    return mean_shape(np.stack([mesh, mesh, mesh + 30]), CROP_PX, COVERAGE)
 
 
 def plain_grid() -> torch.Tensor:
@@ -42,6 +42,20 @@ def place_of_dot(field: torch.Tensor, dot_2: np.ndarray) -> np.ndarray:
 def test_the_mean_shape_is_not_moved_by_an_outlier() -> None:
     places = (reference_points(CROP_PX, COVERAGE) + 0.5) / CROP_PX * 2 - 1
     np.testing.assert_allclose(reference(), places, atol=1e-5)
+
+
+def test_turned_faces_have_the_shape_of_straight_ones() -> None:
+    rng = np.random.default_rng(0)
+    flat = np.pad(reference_points(CROP_PX, COVERAGE), ((0, 0), (0, 1)))
+    face = flat + np.column_stack([np.zeros((468, 2)), rng.normal(0, 8, 468)])
+    face[[10, 152, 234, 454], 2] = 0  # The points that its axes are read from.
+    turn = np.deg2rad(25)
+    axes = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    turned = 0.8 * face @ axes.T + [5, -9, 0]
+    straight, aside = (
+        mean_shape(mesh[None].astype(np.float32), CROP_PX, COVERAGE) for mesh in (face, turned)
+    )
+    np.testing.assert_allclose(aside, straight, atol=1e-4)
 
 
 def test_equal_shapes_move_nothing() -> None:

@@ -120,7 +120,7 @@ class FaceBank:
         self.planes = planes
         self.coverage = coverage
         self.table = table
-        self.shape_M2 = mean_shape(table.meshes_N4683, table.crop_px)
+        self.shape_M2 = mean_shape(table.meshes_N4683, table.crop_px, coverage)
         """The person's mean shape (`shape_match`)."""
         self.shares_N = shares_N
         """How often each face is drawn, as a probability."""
@@ -242,11 +242,12 @@ class PairBatches:
         else:
             drawn = self._stream(side, step, "warp")
             grid, bent = augment.coarse_warp(grid, bank.coverage, config, points, drawn)
+        chosen = torch.rand(count, generator=generator) < config.shape_match
+        part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
+        bent = torch.addcmul(bent, part, self.to_other[side])
+        grid = torch.addcmul(grid, part, self.to_other[side], value=1 - config.shape_kept)
         target = augment.sample(true, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
-        chosen = torch.rand(count, generator=generator) < config.shape_match
-        part = torch.rand(count, generator=generator) * _BEYOND * chosen
-        bent = torch.addcmul(bent, part.view(-1, 1, 1, 1), self.to_other[side])
         warped = augment.sample(shown, bent)
         chosen = torch.rand(count, generator=generator) < config.blur
         warped = augment.soften(warped, chosen)

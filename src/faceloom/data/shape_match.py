@@ -2,7 +2,8 @@
 
 A decoder learns from codes of its own person and is used with codes of the other one, whose mouth
 and eyes lie elsewhere in the aligned crop. If some of its inputs are bent into the other's mean
-shape (the target stays), it has met such codes, and paints its own shape for them.
+shape, it has met such codes. If the target stays, it learns to paint its person's own shape for
+them; if the target is bent along, to follow the shape it is shown (docs/decisions/0021).
 
 Convention: places are x, y in [-1, 1] over the stored crop (`augment`); M mesh points.
 """
@@ -16,6 +17,10 @@ from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 from torch.nn import functional as F
 
+from faceloom.faces.align import reference_points, rigid_indices
+from faceloom.faces.pose import upright_axes
+from faceloom.geometry import umeyama
+
 _NODES = 17
 """Places a side at which the field is known; smooth in between."""
 _SMOOTHING = 1e-3
@@ -23,10 +28,17 @@ _RIM, _RIM_POINTS = 1.25, 8
 """Beyond the frame nothing moves."""
 
 
-def mean_shape(meshes_N4683: NDArray[np.float32], crop_px: int) -> NDArray[np.float64]:
-    """The median place (468, 2) of each mesh point over a person's crops of this size."""
-    middle = np.median(meshes_N4683[..., :2].astype(np.float64), axis=0)
-    return (middle + 0.5) / crop_px * 2 - 1
+def mean_shape(
+    meshes_N4683: NDArray[np.float32], crop_px: int, coverage: float
+) -> NDArray[np.float64]:
+    """The median place (468, 2) of each mesh point over a person's crops of this size, every face
+    turned to the front first: two clips' people differ in where they look, too."""
+    places = reference_points(crop_px, coverage)[rigid_indices()]
+    fronts = []
+    for mesh in meshes_N4683:
+        front = mesh.astype(np.float64) @ upright_axes(mesh).T
+        fronts.append(umeyama(front[rigid_indices()], places).apply(front))
+    return (np.median(fronts, axis=0) + 0.5) / crop_px * 2 - 1
 
 
 def shape_field(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceloom.faces.face import Mesh
 
@@ -38,3 +39,17 @@ def pose_of(mesh_4683: Mesh) -> Pose:
     pitch = -np.arctan2(down[2], np.hypot(down[0], down[1]))
     yaw_deg, pitch_deg, roll_deg = np.rad2deg([yaw, pitch, roll]).tolist()
     return Pose(yaw_deg, pitch_deg + _NEUTRAL_PITCH_DEG, roll_deg)
+
+
+def upright_axes(mesh_4683: Mesh) -> NDArray[np.float64]:
+    """The head's own axes (3, 3), rows of length 1: to its left, down, and away from the viewer.
+    `mesh @ axes.T` is the face turned to the front."""
+    mesh = mesh_4683.astype(np.float64)
+    left = _unit(mesh[_LEFT_SIDE] - mesh[_RIGHT_SIDE])
+    down = mesh[_CHIN] - mesh[_FOREHEAD]
+    down = _unit(down - (down @ left) * left)
+    return np.stack([left, down, np.cross(left, down)])
+
+
+def _unit(vector_3: NDArray[np.float64]) -> NDArray[np.float64]:
+    return vector_3 / np.linalg.norm(vector_3)
