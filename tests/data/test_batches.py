@@ -95,8 +95,8 @@ def test_of_a_bent_face_the_target_follows_but_for_the_shape_that_is_kept(kept: 
         assert from_plain == 0
         assert torch.equal(side.hull_B1HW, plain.hull_B1HW)
     else:
-        assert 0 < from_plain
-        assert 0 < from_input
+        assert from_plain > 0
+        assert from_input > 0
 
 
 def test_masks_sit_on_the_mean_face() -> None:
