@@ -167,8 +167,8 @@ _ORIGINS_RATE = OptimizerConfig(
 
 
 def _fast(size_px: int) -> TrainConfig:
-    # Bent inputs make lips crisper where the other side is short (docs/decisions/0010).
-    augment = AugmentConfig(shape_match=0.5)
+    # Faces bent into the other's shape, target and all: decoders follow what they are shown (0021).
+    augment = AugmentConfig(shape_match=0.5, shape_kept=0.3)
     weights = LossWeights(mesh=5.0)  # Swaps follow mouths and poses better (0020).
     return TrainConfig(MaskedGanConfig(FAST[size_px], weights=weights), augment, start="auto")
 
