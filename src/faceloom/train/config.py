@@ -147,6 +147,8 @@ QUALITY = {
     ),
 }
 
+_FOLLOWING = AugmentConfig(shape_match=0.5, shape_kept=0.3)
+"""Faces bent into the other's shape, target and all: decoders follow what they are shown (0021)."""
 _ORIGINS_STEPS = 40_000
 _ORIGINS_DATA = AugmentConfig(
     rotation_deg=10.0,
@@ -167,27 +169,25 @@ _ORIGINS_RATE = OptimizerConfig(
 
 
 def _fast(size_px: int) -> TrainConfig:
-    # Faces bent into the other's shape, target and all: decoders follow what they are shown (0021).
-    augment = AugmentConfig(shape_match=0.5, shape_kept=0.3)
     weights = LossWeights(mesh=5.0)  # Swaps follow mouths and poses better (0020).
-    return TrainConfig(MaskedGanConfig(FAST[size_px], weights=weights), augment, start="auto")
+    return TrainConfig(MaskedGanConfig(FAST[size_px], weights=weights), _FOLLOWING, start="auto")
 
 
 def _quality(size_px: int) -> TrainConfig:
     model = MaskedGanConfig(QUALITY[size_px], discriminator_width=96)
-    return TrainConfig(model, budget=Budget(minutes=120.0))
+    return TrainConfig(model, _FOLLOWING, budget=Budget(minutes=120.0))
 
 
 def _trunk(size_px: int) -> TrainConfig:
     """`fast` with one decoder, on faces varied more: it must know more than two people."""
     augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
-    model = MaskedGanConfig(FAST[size_px], decoders=1)
+    model = MaskedGanConfig(FAST[size_px], weights=LossWeights(mesh=3.0), decoders=1)
     # One decoder swaps nobody, so there is no swap to score.
     return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000, hold_out=0.0)
 
 
 def _landmarks(size_px: int) -> TrainConfig:
-    return TrainConfig(MaskedGanConfig(FAST[size_px], landmarks=Landmarks()))
+    return TrainConfig(MaskedGanConfig(FAST[size_px], landmarks=Landmarks()), _FOLLOWING)
 
 
 def _origin(model: OriginConfig) -> TrainConfig:
@@ -222,7 +222,7 @@ def _v1(size_px: int) -> TrainConfig:
 
 
 def _alpha(size_px: int, code: CodeKind = "alpha") -> TrainConfig:
-    return TrainConfig(AlphaGanConfig(FAST[size_px], code=code))
+    return TrainConfig(AlphaGanConfig(FAST[size_px], code=code), _FOLLOWING)
 
 
 def _vae(size_px: int) -> TrainConfig:
@@ -230,12 +230,12 @@ def _vae(size_px: int) -> TrainConfig:
 
 
 def _any_to_one(size_px: int) -> TrainConfig:
-    return TrainConfig(AnyToOneConfig(FAST[size_px]))
+    return TrainConfig(AnyToOneConfig(FAST[size_px]), _FOLLOWING)
 
 
 def _xgan(size_px: int) -> TrainConfig:
     shape = replace(FAST[size_px], code=1024)
-    return TrainConfig(AnyToOneConfig(shape, single=None, unit_code=True))
+    return TrainConfig(AnyToOneConfig(shape, single=None, unit_code=True), _FOLLOWING)
 
 
 def _cycle(size_px: int, mask: bool = False) -> TrainConfig:

@@ -22,7 +22,13 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import MaskedGanConfig, build_learner, is_trunk, landmark_kind
+from faceloom.models import (
+    build_learner,
+    is_trunk,
+    knowing,
+    landmark_kind,
+    learns_from_answers,
+)
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -156,8 +162,7 @@ def _trainer(
     if not run.begun:
         start = warm_start(learner.generator_modules, config.start, size_px, identities)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
-    answered = isinstance(config.model, MaskedGanConfig) and config.model.answered > 0
-    batches = (AlignedBatches if answered else PairBatches)(
+    batches = (AlignedBatches if learns_from_answers(config.model) else PairBatches)(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
@@ -258,10 +263,8 @@ def _begun(config: TrainConfig) -> TrainConfig:
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
         optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
-    model = config.model
-    if isinstance(model, MaskedGanConfig) and model.known_rate is None:
-        known = not is_trunk(model) and starts_from_trunk(start)
-        model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
+    known = not is_trunk(config.model) and starts_from_trunk(start)
+    model = knowing(config.model, _KNOWN_RATE if known else 1.0)
     return replace(config, start=start, optimizer=optimizer, model=model)
 
 
