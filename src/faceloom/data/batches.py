@@ -24,6 +24,7 @@ from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.drawing import LandmarkKind, draw_landmarks
 from faceloom.faces.eyes import EyeReader
+from faceloom.faces.fringe import without_fringe
 from faceloom.faces.mask import PARTS, mesh_mask
 from faceloom.faces.person import PersonMask, without_background
 from faceloom.image import Mask, resize
@@ -199,7 +200,8 @@ def _planes(
     mesh = transform_mesh(mesh_4683, shrink)
     masks = [mesh_mask(mesh, part, side) for part in PARTS[:3]]
     person = np.clip(resize(person_HW, side, "area" if shrinking else "linear"), 0, 1)
-    masks[0] = without_background(masks[0], person)
+    hull = without_background(masks[0], person)
+    masks[0] = without_fringe(hull, planes[:3].transpose(1, 2, 0), mesh)
     planes[3:PLANES] = np.round(255 * np.stack(masks))
     if drawn is not None:
         planes[PLANES] = np.round(255 * draw_landmarks(mesh, drawn, stored_px, coverage))
