@@ -18,7 +18,6 @@ from faceloom.synth.crowd import write_crowd
 from faceloom.train import fit
 from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
-from faceloom.train.run import Run
 
 
 def test_answers_have_the_crops_of_their_faces_and_meshes_of_their_own(tmp_path: Path) -> None:
@@ -89,8 +88,3 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "run", pair).start
     assert started is not None
     assert started.share == 1.0
-    # What codes mean changes slowly from a trunk; from nothing all is trained alike.
-    for start, rate in ((tmp_path / "run", fit._KNOWN_RATE), (tmp_path / "trunk", 1.0)):
-        model = Run(start).read()[0].model
-        assert isinstance(model, MaskedGanConfig)
-        assert model.known_rate == rate

@@ -11,7 +11,6 @@ parts.py, pair.py, coded.py, rivalry.py   what they share
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from torch import Tensor
@@ -37,7 +36,6 @@ __all__ = [
     "build_generator",
     "build_learner",
     "is_trunk",
-    "knowing",
     "landmark_kind",
     "learns_from_answers",
 ]
@@ -71,14 +69,6 @@ def is_trunk(config: ModelConfig) -> bool:
 def learns_from_answers(config: ModelConfig) -> bool:
     """Whether row n of one side must be the exact answer to row n of the other."""
     return isinstance(config, MaskedGanConfig) and config.answered > 0
-
-
-def knowing(config: ModelConfig, rate: float) -> ModelConfig:
-    """The same model; where nothing else was said, what codes mean is learned at this factor on
-    the rate (`MaskedGanConfig.known_rate`)."""
-    if isinstance(config, MaskedGanConfig) and config.known_rate is None:
-        return replace(config, known_rate=rate)
-    return config
 
 
 def landmark_kind(config: ModelConfig) -> LandmarkKind | None:

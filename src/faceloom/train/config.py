@@ -64,9 +64,8 @@ class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), linear warm-up, a plateau, then a cosine to the end."""
 
     lr: float = 1.2e-3
-    warm_share: float = 0.4
-    """Of `lr`, where the weights come from another run or the trunk: the full rate forgets what
-    they know of mouths and lids that the pair seldom shows."""
+    warm_share: float = 1.0
+    """Of `lr`, where the weights come from another run or the trunk."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
     plateau: float = 0.3

@@ -25,7 +25,6 @@ from faceloom.image import to_tensor, warp
 from faceloom.models import (
     build_learner,
     is_trunk,
-    knowing,
     landmark_kind,
     learns_from_answers,
 )
@@ -42,22 +41,13 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
-from faceloom.train.warm_start import (
-    SCRATCH,
-    WarmStart,
-    resolved_start,
-    starts_from_trunk,
-    warm_start,
-)
+from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
 _SAME_PERSON = 0.4
 """Least cosine of two pictures' identities."""
-_KNOWN_RATE = 0.2
-"""Of what a trunk knows (`known_rate`): still, mouths of people unlike any it has met move too
-little; at the full rate swaps stop following (docs/decisions/0020)."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -263,9 +253,7 @@ def _begun(config: TrainConfig) -> TrainConfig:
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
         optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
-    known = not is_trunk(config.model) and starts_from_trunk(start)
-    model = knowing(config.model, _KNOWN_RATE if known else 1.0)
-    return replace(config, start=start, optimizer=optimizer, model=model)
+    return replace(config, start=start, optimizer=optimizer)
 
 
 def _check_split(config: TrainConfig) -> None:

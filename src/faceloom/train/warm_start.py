@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from faceloom.errors import UserError
-from faceloom.models import MaskedGanConfig, ModelConfig, is_trunk
+from faceloom.models import MaskedGanConfig, ModelConfig
 from faceloom.models.base import SIDES
 from faceloom.models.pair import TOLD_SCALE
 from faceloom.train.config import FAST
@@ -78,14 +78,6 @@ def resolved_start(start: str, model: ModelConfig) -> str:
             " --from none, or the folder of a run of its shape"
         )
     return start if start in (TRUNK, SCRATCH) else str(Path(start).resolve())
-
-
-def starts_from_trunk(start: str) -> bool:
-    """Whether a resolved start is a trunk: the shipped one, or the run of one."""
-    if start in (TRUNK, SCRATCH):
-        return start == TRUNK
-    run = Run(Path(start))
-    return run.exists and is_trunk(run.read()[0].model)
 
 
 def warm_start(
