@@ -64,7 +64,7 @@ class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), linear warm-up, a plateau, then a cosine to the end."""
 
     lr: float = 1.2e-3
-    warm_share: float = 1.0
+    warm_share: float = 0.6
     """Of `lr`, where the weights come from another run or the trunk."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
