@@ -121,8 +121,6 @@ class FaceBank:
         self.planes = planes
         self.coverage = coverage
         self.table = table
-        self.shape_M2 = mean_shape(table.meshes_N4683, table.crop_px, coverage)
-        """The person's mean shape (`shape_match`)."""
         self.shares_N = shares_N
         """How often each face is drawn, as a probability."""
         self.spaces = (torch.eye(3), torch.tensor(RGB_TO_XYZ))
@@ -174,6 +172,10 @@ class FaceBank:
     def __len__(self) -> int:
         return len(self.planes)
 
+    def shape_M2(self) -> NDArray[np.float64]:
+        """The person's mean shape (`shape_match`)."""
+        return mean_shape(self.table.meshes_N4683, self.table.crop_px, self.coverage)
+
     def _statistics(self, space: Tensor) -> tuple[Tensor, Tensor]:
         pieces = []
         for chunk in self.planes[:, :, ::4, ::4].split(512):
@@ -220,10 +222,14 @@ class PairBatches:
         self.per_side = per_side
         self.seed = seed
         self.config = config
-        self.to_other = tuple(
-            shape_field(own.shape_M2, other.shape_M2, size_px, own.coverage)
-            for own, other in ((a, b), (b, a))
-        )
+        self.to_other: tuple[Tensor, ...] = ()
+        """How each side's faces are bent into the other's mean shape, where any are."""
+        if config.shape_match > 0:
+            shapes = a.shape_M2(), b.shape_M2()
+            self.to_other = tuple(
+                shape_field(shapes[side], shapes[1 - side], size_px, self.banks[side].coverage)
+                for side in (0, 1)
+            )
         if config.part_swap > 0:
             self._find_look_alikes()
 
@@ -246,8 +252,9 @@ class PairBatches:
             grid, bent = augment.coarse_warp(grid, bank.coverage, config, points, drawn)
         chosen = torch.rand(count, generator=generator) < config.shape_match
         part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
-        bent = torch.addcmul(bent, part, self.to_other[side])
-        grid = torch.addcmul(grid, part, self.to_other[side], value=1 - config.shape_kept)
+        if self.to_other:
+            bent = torch.addcmul(bent, part, self.to_other[side])
+            grid = torch.addcmul(grid, part, self.to_other[side], value=1 - config.shape_kept)
         target = augment.sample(true, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
         warped = augment.sample(shown, bent)

@@ -32,8 +32,7 @@ class Pose:
 def pose_of(mesh_4683: Mesh) -> Pose:
     """The head's pose from its 468-point mesh, in any pixels."""
     mesh = mesh_4683.astype(np.float64)
-    across = mesh[_LEFT_SIDE] - mesh[_RIGHT_SIDE]
-    down = mesh[_CHIN] - mesh[_FOREHEAD]
+    across, down = _across_and_down(mesh)
     roll = np.arctan2(across[1], across[0])
     yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
     pitch = -np.arctan2(down[2], np.hypot(down[0], down[1]))
@@ -44,11 +43,16 @@ def pose_of(mesh_4683: Mesh) -> Pose:
 def upright_axes(mesh_4683: Mesh) -> NDArray[np.float64]:
     """The head's own axes (3, 3), rows of length 1: to its left, down, and away from the viewer.
     `mesh @ axes.T` is the face turned to the front."""
-    mesh = mesh_4683.astype(np.float64)
-    left = _unit(mesh[_LEFT_SIDE] - mesh[_RIGHT_SIDE])
-    down = mesh[_CHIN] - mesh[_FOREHEAD]
+    across, down = _across_and_down(mesh_4683.astype(np.float64))
+    left = _unit(across)
     down = _unit(down - (down @ left) * left)
     return np.stack([left, down, np.cross(left, down)])
+
+
+def _across_and_down(
+    mesh_4683: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return mesh_4683[_LEFT_SIDE] - mesh_4683[_RIGHT_SIDE], mesh_4683[_CHIN] - mesh_4683[_FOREHEAD]
 
 
 def _unit(vector_3: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,12 +22,7 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import (
-    build_learner,
-    is_trunk,
-    landmark_kind,
-    learns_from_answers,
-)
+from faceloom.models import build_learner, is_trunk, landmark_kind, learns_from_answers
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
