@@ -133,14 +133,13 @@ def _steps(trainer: Any, count: int) -> None:
 
 
 def step_flops(trainer: Any) -> float:
-    """Floating-point operations of a step without the critic, counted by torch."""
+    """Floating-point operations of a step, counted by torch over a whole round."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    trainer.place = replace(trainer.place, step=_START + 1)  # Not one of the critic's.
     with FlopCounterMode(display=False) as counter:
-        trainer._step(trainer.batches.batch(1))
+        _steps(trainer, _CYCLE_STEPS)
     trainer.place = replace(trainer.place, step=_START)
-    return float(counter.get_total_flops())
+    return float(counter.get_total_flops()) / _CYCLE_STEPS
 
 
 def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:

@@ -23,7 +23,7 @@ from faceloom.train.loop import Trainer
 from faceloom.train.run import Place, Run
 
 TINY = GeneratorShape(64, 4, (8, 12, 16), 24, (16, 12, 8), (1, 1))
-ALL_AT_ONCE = Schedule(adversarial_start=0.0, critic_start=0.0, critic_every=1, critic_faces=1)
+ALL_AT_ONCE = Schedule(0.0, 1, critic_start=0.0, critic_every=1, critic_faces=1)
 
 
 def batches(size_px: int, per_side: int) -> PairBatches:
@@ -78,14 +78,27 @@ def test_every_recipe_trains_two_steps(preset: str, size_px: int, tmp_path: Path
 
 
 def test_the_terms_come_on_one_after_the_other() -> None:
-    model = learner(Schedule(adversarial_start=0.4, critic_start=0.2, critic_every=4))
+    model = learner(Schedule(0.4, 3, critic_start=0.2, critic_every=4))
     always = {"l1", "dssim", "edge", "mask", "variation"}
     critic = {"features", "identity", "swap_identity", "swap_cosine"}
     batch = tiny_batch()
     assert set(model.generator_loss(batch, moment(0.1))) == always
     assert set(model.generator_loss(batch, moment(0.3, step=4))) == always | critic
     assert set(model.generator_loss(batch, moment(0.3, step=5))) == always
-    assert set(model.generator_loss(batch, moment(0.5, step=5))) == always | {"adversarial"}
+    assert set(model.generator_loss(batch, moment(0.5, step=6))) == always | {"adversarial"}
+    assert set(model.generator_loss(batch, moment(0.5, step=7))) == always
+    _, discriminator = model.phases()
+    turns = [step for step in range(8) if discriminator.active(moment(0.5, step=step))]
+    assert turns == [0, 3, 6], "both players take the same turns"
+
+
+def test_fewer_turns_of_the_rivals_count_for_more() -> None:
+    batch = tiny_batch()
+    found = []
+    for every in (1, 3):
+        model = learner(Schedule(0.0, every, critic_start=2.0))
+        found.append(model.generator_loss(batch, moment(1.0))["adversarial"].item())
+    assert found[1] == pytest.approx(3 * found[0])
 
 
 def test_fooling_leaves_the_discriminators_alone_and_judging_the_generator() -> None:

@@ -34,16 +34,18 @@ SIZE_PX, PER_SIDE = 64, 2
 TINY = GeneratorShape(SIZE_PX, 4, (8, 12, 16), 24, (16, 12, 8), (1, 1))
 _TINY_ORIGIN = OriginShape(SIZE_PX, channels=4, code=16, attention_px=16)
 
+_AT_ONCE = Schedule(0.0, critic_start=0.0, critic_every=2, critic_faces=1)
+
 CONFIGS: dict[str, ModelConfig] = {
     "masked_gan": MaskedGanConfig(
-        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1)
+        TINY, 4, schedule=_AT_ONCE
     ),
     "trunk": MaskedGanConfig(
-        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), decoders=1,
+        TINY, 4, schedule=_AT_ONCE, decoders=1,
         answered=0.5,
     ),
     "landmarks": MaskedGanConfig(
-        TINY, 4, schedule=Schedule(0.0, 0.0, critic_every=2, critic_faces=1), landmarks=Landmarks()
+        TINY, 4, schedule=_AT_ONCE, landmarks=Landmarks()
     ),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),

@@ -114,6 +114,10 @@ def test_a_swap_changes_the_inner_face_alone(pair: tuple[BuiltPerson, BuiltPerso
     middles = [person.vertices_V3[features].mean(axis=0) for person in (footage, swapped)]
     assert np.linalg.norm(middles[0] - middles[1]) < 0.05
     assert np.array_equal(swapped.vertices_V3[outside], footage.vertices_V3[outside])
+    # As seen from the front brows, eyes, nose and mouth are as large as the footage's.
+    seen = [p.vertices_V3[head.landmarks_68[17:], :2] for p in (swapped, footage)]
+    flat = [points - points.mean(axis=0) for points in seen]
+    assert (flat[0] * flat[1]).sum() / (flat[0] ** 2).sum() == pytest.approx(1, abs=0.01)
     # A swap paints on the head that is there: chin and cheeks keep their outline.
     jaw = head.landmarks_68[:17]
     assert np.array_equal(swapped.vertices_V3[jaw], footage.vertices_V3[jaw])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from faceloom.faces import frozen
 from faceloom.faces.align import reference_points
 from faceloom.faces.face import Mesh
 from faceloom.geometry import Similarity, umeyama
@@ -63,38 +64,11 @@ class _ConvPReLU(nn.Module):
         self.prelu = nn.PReLU(outputs)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BCHW = _convolve(self.conv, x_BCHW)
-        slope_1C11 = self.prelu.weight.view(1, -1, 1, 1).to(x_BCHW.dtype)
-        return _PReLU.apply(x_BCHW, slope_1C11)
-
-
-def _convolve(conv: nn.Conv2d, x_BCHW: Tensor) -> Tensor:
-    """The convolution; where a gradient is wanted, a strided depthwise one is done in full and
-    every second place kept: the CPU's own gradient of it is thirty times slower."""
-    stride = conv.stride[0]
-    if stride == 1 or conv.groups == 1 or not x_BCHW.requires_grad:
-        return conv(x_BCHW)
-    full = F.conv2d(x_BCHW, conv.weight, conv.bias, 1, conv.padding, 1, conv.groups)
-    return full[..., ::stride, ::stride].contiguous(memory_format=torch.channels_last)
-
-
-class _PReLU(torch.autograd.Function):
-    """x where positive, slope x elsewhere; the slope is frozen.
-
-    As slope x + (1 - slope) relu(x), both ways: torch's own kernels, and `where`, are several times
-    slower on a CPU.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x_BCHW: Tensor, slope_1C11: Tensor) -> Tensor:
-        ctx.save_for_backward(x_BCHW, slope_1C11)
-        return torch.addcmul(slope_1C11 * x_BCHW, 1 - slope_1C11, F.relu(x_BCHW))
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        x_BCHW, slope_1C11 = ctx.saved_tensors
-        passed = torch.ops.aten.threshold_backward(grads[0], x_BCHW, 0)
-        return torch.addcmul(slope_1C11 * grads[0], 1 - slope_1C11, passed), None
+        conv = self.conv
+        x_BCHW = frozen.convolve(
+            x_BCHW, conv.weight, conv.bias, conv.stride[0], int(conv.padding[0]), conv.groups
+        )
+        return frozen.prelu(x_BCHW, self.prelu.weight)
 
 
 class _Bottleneck(nn.Module):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from faceloom.faces import frozen
 from faceloom.faces.lite import open_interpreter
 from faceloom.weights import FACE_MESH
 
@@ -92,7 +93,7 @@ class MeshNet(nn.Module):
                 weight, bias = (self._constant(index) for index in rest)
                 return _convolved(x, weight, bias, step.sizes, groups=len(weight))
             case "PRELU":
-                return F.prelu(x, self._constant(rest[0]))
+                return frozen.prelu(x, self._constant(rest[0]))
             case "ADD":
                 return x + found[rest[0]]
             case "MAX_POOL_2D":
@@ -117,12 +118,8 @@ def _convolved(
     if low != high:
         x = F.pad(x, (low, high, low, high))
         low = 0
-    if groups == 1 or stride == 1 or not x.requires_grad:
-        return F.conv2d(x, weight, bias, stride, low, groups=groups)
-    # The CPU's own gradient of a strided depthwise convolution is many times slower (`identity`).
-    full = F.conv2d(x, weight, bias, 1, low, groups=groups)
-    kept = full[..., ::stride, ::stride][..., : sizes[1], : sizes[1]]
-    return kept.contiguous(memory_format=torch.channels_last)
+    found = frozen.convolve(x, weight, bias, stride, low, groups)
+    return found[..., : sizes[1], : sizes[1]]
 
 
 @cache

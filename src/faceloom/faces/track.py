@@ -25,6 +25,8 @@ from faceloom.image import RGB, resize
 OVERLAP = 0.3
 """Boxes that overlap more than this (IoU) are one face."""
 MAX_GAP_FRAMES = 5
+_HELD = 0.5
+"""Share of the way that the next look stays behind a face that moves."""
 _MAX_STEP = 0.6
 """A face whose centre moves further than this share of its size in one frame is another face."""
 
@@ -43,7 +45,18 @@ class TrackedFace:
 class _Track:
     number: int
     face: Face
+    sought: Face
+    """Where the next look is cut: a mesh that follows the face's, slower."""
     missed_frames: int = 0
+
+    def moved_to(self, face: Face) -> None:
+        """The face of the next frame."""
+        before, now = self.sought.mesh_4683, face.mesh_4683
+        self.face, self.sought, self.missed_frames = face, face, 0
+        if before is not None and now is not None:
+            # The mesh depends a little on the cut, and the cut on the mesh: undamped, that loop
+            # swings from frame to frame on some faces (a fringe over the brows is enough).
+            self.sought = replace(face, mesh_4683=now + _HELD * (before - now))
 
 
 class FaceTracker:
@@ -85,11 +98,11 @@ class FaceTracker:
     def _follow(self, track: _Track, rgb: RGB) -> bool:
         if track.missed_frames:
             return False
-        face = self._landmarker(rgb, track.face)
+        face = self._landmarker(rgb, track.sought)
         if face.presence < PRESENT or _jumped(track.face, face):
             track.missed_frames = 1
             return False
-        track.face = face
+        track.moved_to(face)
         return True
 
     def _detect(self, rgb: RGB, seen: list[_Track], lost: list[_Track]) -> list[_Track]:
@@ -109,10 +122,10 @@ class FaceTracker:
             face = replace(face, score=detection.score)
             again = next((t for t in lost if t.missed_frames and _same_place(face, t.face)), None)
             if again is not None:
-                again.face, again.missed_frames = face, 0
+                again.face, again.sought, again.missed_frames = face, face, 0
                 found.append(again)
                 continue
-            track = _Track(next(self._numbers), face)
+            track = _Track(next(self._numbers), face, face)
             self._tracks.append(track)
             found.append(track)
         return found

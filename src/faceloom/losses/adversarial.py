@@ -26,8 +26,7 @@ def mixup(
     real: Float[Tensor, "b c h w"], fake: Float[Tensor, "b c h w"], share_B: Float[Tensor, " b"]
 ) -> Float[Tensor, "b c h w"]:
     """Share * real + (1 - share) * fake, one share a sample (Zhang et al., arXiv:1710.09412)."""
-    share = share_B.view(-1, 1, 1, 1)
-    return share * real + (1 - share) * fake
+    return torch.lerp(fake, real, share_B.view(-1, 1, 1, 1))
 
 
 def relativistic_discriminator(real: Scores, fake: Scores) -> Scalar:

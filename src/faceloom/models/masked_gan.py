@@ -59,6 +59,8 @@ class Schedule:
     """When, as shares of the whole run, and how often the later terms act."""
 
     adversarial_start: float = 0.4
+    adversarial_every: int = 2
+    """Steps from one turn of both players to the next; the generator's term counts for all."""
     critic_start: float = 0.25
     critic_every: int = 8
     critic_faces: int = 4
@@ -134,7 +136,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         return PairGenerator(config.shape)
 
     def phases(self) -> tuple[Phase, ...]:
-        start = self.config.schedule.adversarial_start
+        schedule = self.config.schedule
         return (
             Phase(
                 "generator",
@@ -150,7 +152,8 @@ class MaskedGan(NetLearner[PairGenerator]):
                 (self.discriminators,),
                 self.discriminator_loss,
                 lr=self.config.discriminator_rate,
-                start=start,
+                start=schedule.adversarial_start,
+                every=schedule.adversarial_every,
                 adversary=True,
             ),
         )
@@ -165,6 +168,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         else:
             seen = with_landmarks(batch, landmarks, moment)
         codes = self.generator.encode(seen)
+        adversarial_turn = moment.step % schedule.adversarial_every == 0
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
@@ -174,7 +178,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             painted = composite(rgb, logit, share.warped_BCHW)
             self._painted[side] = painted
             found = self._reconstruction(painted, share)
-            if moment.progress >= schedule.adversarial_start:
+            if moment.progress >= schedule.adversarial_start and adversarial_turn:
                 found["adversarial"] = self._fooling(side, share)
             add_terms(terms, found)
         critic_turn = moment.step % schedule.critic_every == 0
@@ -189,9 +193,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         for side, share in zip(SIDES, batch.sides, strict=True):
             count = len(share.target_BCHW)
             mix_B = beta_shares(0.2, count, moment).to(share.target_BCHW.device)
-            real = torch.cat([share.target_BCHW, share.warped_BCHW], dim=1)
-            fake = torch.cat([self._judged(side, share).detach(), share.warped_BCHW], dim=1)
-            score = self.discriminators[side](losses.mixup(real, fake, mix_B))
+            mixed = losses.mixup(share.target_BCHW, self._judged(side, share).detach(), mix_B)
+            score = self.discriminators[side](torch.cat([mixed, share.warped_BCHW], dim=1))
             loss = losses.least_squares(score, mix_B.view(-1, 1, 1, 1))
             add_terms(terms, {"discriminator": loss})
         return terms
@@ -207,7 +210,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             first = share.part(slice(count))
             rgb, logit = self.generator.decode(self.generator.encode(first.warped_BCHW), other)
             share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
-            painted = share_B1HW * rgb.float() + (1 - share_B1HW) * first.target_BCHW
+            painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
             warped = torch.cat([painted, share.warped_BCHW[count:]])
             drawn, straight = share.drawn_B1HW, share.drawn_target_B1HW
             if drawn is not None and straight is not None:
@@ -239,13 +242,13 @@ class MaskedGan(NetLearner[PairGenerator]):
     def _judged(self, side: Side, share: SideBatch) -> Tensor:
         """The result within the hull, the target around it: a discriminator that saw the bent
         surroundings would teach the decoder to paint ears and hair beyond its mask."""
-        hull = share.hull_B1HW
-        return hull * self._painted[side].result + (1 - hull) * share.target_BCHW
+        return torch.lerp(share.target_BCHW, self._painted[side].result, share.hull_B1HW)
 
     def _fooling(self, side: Side, share: SideBatch) -> Tensor:
         with frozen(self.discriminators[side]) as net:
             score = net(torch.cat([self._judged(side, share), share.warped_BCHW], dim=1))
-        return self.config.weights.adversarial * losses.least_squares(score, 1.0)
+        weight = self.config.weights.adversarial * self.config.schedule.adversarial_every
+        return weight * losses.least_squares(score, 1.0)
 
     def _critique(self, batch: Batch) -> dict[str, Tensor]:
         """The frozen face net's opinion of a few faces: reconstruction and swap."""
@@ -255,10 +258,10 @@ class MaskedGan(NetLearner[PairGenerator]):
         for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
             hull = share.hull_B1HW[:count]
             rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
-            images.append(hull * rgb + (1 - hull) * target)
+            images.append(torch.lerp(target, rgb, hull))
             targets.append(target)
             painted, _ = self.generator.decode(self._codes[side][:count], other)
-            swapped.append(hull * painted.float() + (1 - hull) * target)
+            swapped.append(torch.lerp(target, painted.float(), hull))
         with torch.no_grad():
             wanted = self.critic(torch.cat(targets))
         found = self.critic(torch.cat(images + (swapped if self.identities is not None else [])))

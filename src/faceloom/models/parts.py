@@ -38,8 +38,7 @@ def composite(rgb: Tensor, logit: Tensor | None, under: Tensor) -> Painted:
     if logit is None:
         return Painted(rgb, None, rgb)
     logit = logit.float()
-    alpha = torch.sigmoid(logit)
-    return Painted(rgb, logit, alpha * rgb + (1 - alpha) * under)
+    return Painted(rgb, logit, torch.lerp(under, rgb, torch.sigmoid(logit)))
 
 
 def beta_shares(concentration: float, count: int, moment: Moment) -> Tensor:

@@ -41,7 +41,7 @@ from faceloom.synth.truth import frame_truth
 from faceloom.video import Frame, VideoInfo, VideoWriter
 from faceloom.video.samples import Colours
 
-SYNTH_VERSION = 4
+SYNTH_VERSION = 5
 """Rises whenever the same seeds give other pictures."""
 _CRF = 12
 """Hardly to be told from lossless: the material is meant to be measured."""

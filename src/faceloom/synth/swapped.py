@@ -82,11 +82,13 @@ def _inner(points_N3: Floats32, face_N: Floats32, footage: Traits) -> Floats:
 
 def _mixed_shape(head: Head, face: BuiltPerson, footage: BuiltPerson, inner_V: Floats) -> Floats:
     """The face's shape, scaled and placed so that brows, eyes, nose and mouth lie as near to the
-    footage's as they can, least squares: what a swap aligns faces by."""
+    footage's as they can, seen from the front, least squares: what a swap aligns faces by. In depth
+    their means agree."""
     features = head.landmarks_68[_FEATURES]
     own, other = face.vertices_V3[features], footage.vertices_V3[features]
     own_centre, other_centre = own.mean(axis=0), other.mean(axis=0)
-    scale = np.sqrt(((other - other_centre) ** 2).sum() / ((own - own_centre) ** 2).sum())
+    own_F2, other_F2 = (own - own_centre)[:, :2], (other - other_centre)[:, :2]
+    scale = (own_F2 * other_F2).sum() / (own_F2**2).sum()
     placed = (face.vertices_V3 - own_centre) * scale + other_centre
     share = (inner_V * _inwards(head, inner_V))[:, None]
     mixed = footage.vertices_V3 * (1 - share) + placed * share
