@@ -99,6 +99,24 @@ def test_of_a_bent_face_the_target_follows_but_for_the_shape_that_is_kept(kept: 
         assert from_input > 0
 
 
+def test_mirrored_faces_are_bent_as_their_originals_are() -> None:
+    config = dataclasses.replace(STILL, shape_match=1.0, shape_kept=0.3)
+    straight, mirrored = (
+        PairBatches(
+            bank(0), longer_faced_bank(1), SIZE_PX, 4, 3, dataclasses.replace(config, flip=flip)
+        )
+        .batch(0)
+        .b
+        for flip in (0.0, 1.0)
+    )
+    for one, other in (
+        (straight.warped_BCHW, mirrored.warped_BCHW),
+        (straight.target_BCHW, mirrored.target_BCHW),
+        (straight.mouth_B1HW, mirrored.mouth_B1HW),
+    ):
+        torch.testing.assert_close(one, other.flip(-1), atol=2e-3, rtol=0)
+
+
 def test_masks_sit_on_the_mean_face() -> None:
     side = batches(STILL).batch(0).a
     hull = side.hull_B1HW[0, 0]

@@ -253,8 +253,9 @@ class PairBatches:
         chosen = torch.rand(count, generator=generator) < config.shape_match
         part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
         if self.to_other:
-            bent = torch.addcmul(bent, part, self.to_other[side])
-            grid = torch.addcmul(grid, part, self.to_other[side], value=1 - config.shape_kept)
+            field = self._field_on(grid, side)
+            bent = torch.addcmul(bent, part, field)
+            grid = torch.addcmul(grid, part, field, value=1 - config.shape_kept)
         target = augment.sample(true, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
         warped = augment.sample(shown, bent)
@@ -269,6 +270,14 @@ class PairBatches:
         seen = augment.sample(stored[:, PLANES:].float(), bent) / 255 if drawn_target else None
         true_drawn = drawn_target[0] if drawn_target else None
         return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, identity)
+
+    def _field_on(self, grid: Tensor, side: int) -> Tensor:
+        """How a side is bent into the other's shape, mirrored for faces that are sampled so."""
+        field = self.to_other[side]
+        mirrored = grid[:, 0, -1, 0] < grid[:, 0, 0, 0]
+        if not bool(mirrored.any()):
+            return field
+        return torch.where(mirrored.view(-1, 1, 1, 1), field.flip(1), field)
 
     def _stream(self, side: int, step: int, name: str) -> Generator:
         return step_generator(self.seed, step, _STREAMS[name] + side)
