@@ -31,7 +31,7 @@ from faceloom.train.curves import Panel, draw_curves
 from faceloom.train.run import Run
 from faceloom.video import Frame, VideoWriter, probe, read_frames, read_metadata
 
-DEMO_PAIR = PairSpec("pair", into=35, face=29, seed=1, seconds=11.0)
+DEMO_PAIR = PairSpec("pair", into=7, face=35, seed=1, seconds=11.0)
 DEMO_MINUTES = 10.0
 _CRF = 20
 _PREVIEW_QUALITY = 88

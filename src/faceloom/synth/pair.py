@@ -103,22 +103,7 @@ def write_pair(
     progress.say("making two people")
     into, face = make_person(into_seed), make_person(face_seed)
     footage = _footage(into, seconds, seed, kind)
-    motion = make_motion("everything", MATERIAL_RATIO * seconds, _other(seed))
-    material = _Take(face, motion, make_setting(_other(seed)), _other(seed))
-    for name, take, share in (
-        ("footage", footage, 1.0),
-        ("face", material, MATERIAL_RATIO),
-    ):
-        write_clip(
-            take.person,
-            take.motion,
-            take.setting,
-            work / f"{name}.mp4",
-            seed=take.seed,
-            size_px=size_px,
-            keep_frames=work / _FOOTAGE_FRAMES if take is footage else None,
-            report=progress.stage(name, share),
-        )
+    _write_clips(footage, _material(face, seconds, seed), work, size_px, progress)
     tones: tuple[tuple[str, Literal["footage", "own"]], ...] = (
         ("key", "footage"),
         ("key-own", "own"),
@@ -133,6 +118,32 @@ def write_pair(
     if folder.exists():
         folder.rmdir()
     work.replace(folder)
+
+
+def _material(face: Person, seconds: float, seed: int) -> _Take:
+    """The other person, elsewhere and in another light, for longer."""
+    motion = make_motion("everything", MATERIAL_RATIO * seconds, _other(seed))
+    return _Take(face, motion, make_setting(_other(seed)), _other(seed))
+
+
+def _write_clips(
+    footage: _Take, material: _Take, work: Path, size_px: int, progress: _Progress
+) -> None:
+    """Both people's clips; the footage's frames as they are, too."""
+    for name, take, share in (
+        ("footage", footage, 1.0),
+        ("face", material, MATERIAL_RATIO),
+    ):
+        write_clip(
+            take.person,
+            take.motion,
+            take.setting,
+            work / f"{name}.mp4",
+            seed=take.seed,
+            size_px=size_px,
+            keep_frames=work / _FOOTAGE_FRAMES if take is footage else None,
+            report=progress.stage(name, share),
+        )
 
 
 def _check(into_seed: int, face_seed: int, seed: int, kind: str) -> None:
