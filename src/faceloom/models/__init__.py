@@ -11,7 +11,6 @@ parts.py, pair.py, coded.py, rivalry.py   what they share
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from torch import Tensor
@@ -39,7 +38,6 @@ __all__ = [
     "is_trunk",
     "landmark_kind",
     "learns_from_answers",
-    "warmed",
 ]
 
 
@@ -71,13 +69,6 @@ def is_trunk(config: ModelConfig) -> bool:
 def learns_from_answers(config: ModelConfig) -> bool:
     """Whether row n of one side must be the exact answer to row n of the other."""
     return isinstance(config, MaskedGanConfig) and config.answered > 0
-
-
-def warmed(config: ModelConfig) -> ModelConfig:
-    """As it trains on where weights come from another run or the trunk."""
-    if isinstance(config, MaskedGanConfig):
-        return replace(config, known_rate=config.known_rate * config.warm_known)
-    return config
 
 
 def landmark_kind(config: ModelConfig) -> LandmarkKind | None:

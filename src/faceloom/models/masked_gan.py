@@ -78,9 +78,6 @@ class MaskedGanConfig:
     known_rate: float = 1.0
     """Factor on it of the encoder and of the decoders' first map: what codes mean. At 0 nothing is
     computed for them."""
-    warm_known: float = 0.1
-    """Of `known_rate`, where the weights come from another run or the trunk: what codes mean there
-    is worth keeping, and swaps stay where they should be."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2

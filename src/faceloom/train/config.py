@@ -64,7 +64,7 @@ class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), linear warm-up, a plateau, then a cosine to the end."""
 
     lr: float = 1.2e-3
-    warm_share: float = 0.8
+    warm_share: float = 0.6
     """Of `lr`, where the weights come from another run or the trunk."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
@@ -180,9 +180,7 @@ def _quality(size_px: int) -> TrainConfig:
 def _trunk(size_px: int) -> TrainConfig:
     """`fast` with one decoder, on faces varied more: it must know more than two people."""
     augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
-    model = MaskedGanConfig(
-        FAST[size_px], weights=LossWeights(mesh=3.0), decoders=1, warm_known=1.0
-    )
+    model = MaskedGanConfig(FAST[size_px], weights=LossWeights(mesh=3.0), decoders=1)
     # One decoder swaps nobody, so there is no swap to score.
     return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=8000, hold_out=0.0)
 

@@ -22,13 +22,7 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import (
-    build_learner,
-    is_trunk,
-    landmark_kind,
-    learns_from_answers,
-    warmed,
-)
+from faceloom.models import build_learner, is_trunk, landmark_kind, learns_from_answers
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -250,13 +244,11 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
 
 
 def _begun(config: TrainConfig) -> TrainConfig:
-    """With what its weights start from, and the rates that go with it, said in full."""
-    start = resolved_start(config.start, config.model)
-    optimizer, model = config.optimizer, config.model
+    """With what its weights start from, and the rate that goes with it, said in full."""
+    start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
         optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
-        model = warmed(model)
-    return replace(config, start=start, optimizer=optimizer, model=model)
+    return replace(config, start=start, optimizer=optimizer)
 
 
 def _check_split(config: TrainConfig) -> None:
