@@ -85,6 +85,8 @@ STAYS = {
 """How far each score may be from a perfect one at a fault's middle strength, where that fault does
 not touch it."""
 TOUCHED = {
+    # A soft face is read more steadily.
+    "blur": {"jitter_ratio"},
     # A bright face that moves against its surroundings has an edge; so has a lighter one.
     "jitter": {"flicker_levels"},
     "flicker": {"colour_excess", "jitter_ratio"},

@@ -60,11 +60,13 @@ def weights(path: Path) -> dict[str, Tensor]:
     return found[0]
 
 
-def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
-    whole = trainer(tmp_path / "whole", config(6))
+@pytest.mark.parametrize("optimizer", ["adamw", "soap"])
+def test_a_resumed_run_is_the_unbroken_one(optimizer: str, tmp_path: Path) -> None:
+    settings = with_settings(config(6), [f"optimizer.kind={optimizer}"])
+    whole = trainer(tmp_path / "whole", settings)
     whole.fit()
 
-    half = trainer(tmp_path / "broken", config(6))
+    half = trainer(tmp_path / "broken", settings)
     half.config = replace(half.config, budget=Budget(None, 6))
     steps = iter(range(3))
 
@@ -76,7 +78,7 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
         half._step(batch)
         half.place = Place(half.place.step + 1, 0.0)
     half.save()
-    second = trainer(tmp_path / "broken", config(6))
+    second = trainer(tmp_path / "broken", settings)
     assert second.resume()
     second.fit(stop)
 

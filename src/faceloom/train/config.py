@@ -63,6 +63,9 @@ AnyModel = Annotated[
 class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), linear warm-up, a plateau, then a cosine to the end."""
 
+    kind: Literal["adamw", "soap"] = "adamw"
+    """`soap` moves convolutions in a basis that follows their gradients (`train.soap`): fewer steps
+    for the same picture, each of them dearer. Adversaries keep AdamW."""
     lr: float = 1.2e-3
     warm_share: float = 0.6
     """Of `lr`, where the weights come from another run or the trunk."""

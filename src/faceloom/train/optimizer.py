@@ -1,4 +1,5 @@
-"""Each phase's optimiser: AdamW (Loshchilov & Hutter 2019), its rate over a run, and its state."""
+"""Each phase's optimiser, AdamW (Loshchilov & Hutter 2019) or SOAP, its rate over a run, and its
+state."""
 
 from __future__ import annotations
 
@@ -10,17 +11,21 @@ from torch import Tensor
 
 from faceloom.models.base import Phase
 from faceloom.train.config import OptimizerConfig
+from faceloom.train.soap import Soap
 
 Optimizers = Mapping[str, torch.optim.Optimizer]
 """By the name of their phase."""
 
 
-def make_optimizer(phase: Phase, config: OptimizerConfig) -> torch.optim.AdamW:
+def make_optimizer(phase: Phase, config: OptimizerConfig) -> torch.optim.Optimizer:
     """The optimiser of a phase's weights."""
+    groups = [{"params": own, "factor": factor} for own, factor in phase.groups()]
+    if config.kind == "soap" and not phase.adversary:
+        return Soap(groups, config.lr, (0.9, 0.99), config.weight_decay)
     # Adversaries react to each other; less momentum keeps them from circling (Radford et al. 2016).
     first_beta = 0.5 if phase.adversary else 0.9
     return torch.optim.AdamW(
-        [{"params": own, "factor": factor} for own, factor in phase.groups()],
+        groups,
         lr=config.lr,
         betas=(first_beta, 0.99),
         weight_decay=config.weight_decay,
@@ -58,11 +63,16 @@ def load_optimizer_state(
             if state:
                 optimizer.state[parameter] = {
                     # In the parameter's own memory layout, which fused steps rely on.
-                    name: value.clone()
-                    if name == "step"
-                    else torch.empty_like(parameter).copy_(value)
+                    name: value.clone() if name == "step" else _laid_out_as(parameter, value)
                     for name, value in state.items()
                 }
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """A copy, laid out as the parameter is if it has its shape."""
+    if value.shape != parameter.shape:
+        return value.to(parameter.device, copy=True)
+    return torch.empty_like(parameter).copy_(value)
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
