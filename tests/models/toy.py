@@ -37,16 +37,9 @@ _TINY_ORIGIN = OriginShape(SIZE_PX, channels=4, code=16, attention_px=16)
 _AT_ONCE = Schedule(0.0, critic_start=0.0, critic_every=2, critic_faces=1)
 
 CONFIGS: dict[str, ModelConfig] = {
-    "masked_gan": MaskedGanConfig(
-        TINY, 4, schedule=_AT_ONCE
-    ),
-    "trunk": MaskedGanConfig(
-        TINY, 4, schedule=_AT_ONCE, decoders=1,
-        answered=0.5,
-    ),
-    "landmarks": MaskedGanConfig(
-        TINY, 4, schedule=_AT_ONCE, landmarks=Landmarks()
-    ),
+    "masked_gan": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE),
+    "trunk": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, decoders=1, answered=0.5),
+    "landmarks": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, landmarks=Landmarks()),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),
         discriminator_width=4,

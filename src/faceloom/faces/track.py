@@ -50,10 +50,10 @@ class _Track:
     missed_frames: int = 0
 
     def moved_to(self, face: Face) -> None:
-        """The face of the next frame."""
-        before, now = self.sought.mesh_4683, face.mesh_4683
+        """The face as it was followed, or found again after frames that missed it."""
+        before, now, again = self.sought.mesh_4683, face.mesh_4683, self.missed_frames > 0
         self.face, self.sought, self.missed_frames = face, face, 0
-        if before is not None and now is not None:
+        if before is not None and now is not None and not again:
             # The mesh depends a little on the cut, and the cut on the mesh: undamped, that loop
             # swings from frame to frame on some faces (a fringe over the brows is enough).
             self.sought = replace(face, mesh_4683=now + _HELD * (before - now))
@@ -122,7 +122,7 @@ class FaceTracker:
             face = replace(face, score=detection.score)
             again = next((t for t in lost if t.missed_frames and _same_place(face, t.face)), None)
             if again is not None:
-                again.face, again.sought, again.missed_frames = face, face, 0
+                again.moved_to(face)
                 found.append(again)
                 continue
             track = _Track(next(self._numbers), face, face)

@@ -168,7 +168,11 @@ class MaskedGan(NetLearner[PairGenerator]):
         else:
             seen = with_landmarks(batch, landmarks, moment)
         codes = self.generator.encode(seen)
-        adversarial_turn = moment.step % schedule.adversarial_every == 0
+        # When the discriminators' phase acts, too.
+        rivals_act = (
+            moment.progress >= schedule.adversarial_start
+            and moment.step % schedule.adversarial_every == 0
+        )
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
@@ -178,7 +182,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             painted = composite(rgb, logit, share.warped_BCHW)
             self._painted[side] = painted
             found = self._reconstruction(painted, share)
-            if moment.progress >= schedule.adversarial_start and adversarial_turn:
+            if rivals_act:
                 found["adversarial"] = self._fooling(side, share)
             add_terms(terms, found)
         critic_turn = moment.step % schedule.critic_every == 0

@@ -62,14 +62,13 @@ def load_optimizer_state(
             optimizer.state.pop(parameter, None)
             if state:
                 optimizer.state[parameter] = {
-                    # In the parameter's own memory layout, which fused steps rely on.
-                    name: value.clone() if name == "step" else _laid_out_as(parameter, value)
-                    for name, value in state.items()
+                    name: _laid_out_as(parameter, value) for name, value in state.items()
                 }
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """A copy, laid out as the parameter is if it has its shape."""
+    """A copy where the parameter is, and laid out as it is if it has its shape: fused steps rely
+    on both."""
     if value.shape != parameter.shape:
         return value.to(parameter.device, copy=True)
     return torch.empty_like(parameter).copy_(value)
