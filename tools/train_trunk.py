@@ -33,7 +33,7 @@ from faceloom.files import written_beside
 from faceloom.models import MaskedGanConfig
 from faceloom.provenance import SYNTHETIC
 from faceloom.synth.crowd import write_crowd
-from faceloom.train.config import Budget, preset_config
+from faceloom.train.config import Budget, preset_config, with_settings
 from faceloom.train.fit import fit_pair
 from faceloom.train.run import Run, read_tensors
 from faceloom.train.status import TrainStatus
@@ -49,14 +49,17 @@ _WARM_SHARE = 0.7
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--people", type=int, default=197)
+    parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--portraits", type=Path, help="a folder of folders of photographs")
     parser.add_argument("--consent", default=SYNTHETIC, help="of all who are in the pictures")
-    parser.add_argument("--from", dest="start", default="none", help="none, or the folder of a run")
+    parser.add_argument(
+        "--from", dest="start", default="none", help="none, trunk (the shipped one), a run's folder"
+    )
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="PATH=VALUE")
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
@@ -74,7 +77,7 @@ def main() -> None:
         start=arguments.start,
     )
     run = arguments.work / f"run-{arguments.size}"
-    fit_pair(*sides, run, config, _tell)
+    fit_pair(*sides, run, with_settings(config, arguments.settings), _tell)
     print(ship(run, arguments.size))
 
 

@@ -22,6 +22,14 @@ def test_norms_centre_their_own_extent(kind: Norm, dims: tuple[int, ...]) -> Non
     assert float((out.std(dim=dims, correction=0) - 1).abs().max()) < 1e-3
 
 
+def test_layouts_of_maps_are_normalised_alike_and_leave_channels_last() -> None:
+    layer = norm_layer("instance", 8)
+    one_BCHW = torch.randn(2, 8, 6, 6)
+    found = [layer(one_BCHW), layer(one_BCHW.contiguous(memory_format=torch.channels_last))]
+    assert torch.equal(*found)
+    assert all(y.is_contiguous(memory_format=torch.channels_last) for y in found)
+
+
 def test_group_norm_takes_sixteen_channels_together() -> None:
     out = norm_layer("group", 32)(torch.rand(2, 32, 5, 5)).detach()
     assert float(out.unflatten(1, (2, 16)).mean(dim=(2, 3, 4)).abs().max()) < 1e-5

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from faceloom import losses
@@ -106,11 +107,14 @@ class CycleGan(NetLearner[TranslatorPair]):
         """There and back, and staying, for both sides."""
         w, terms = self.config.weights, dict[str, Tensor]()
         pictures = dict(zip(SIDES, (share.target_BCHW for share in batch.sides), strict=True))
-        for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
-            there = self.generator.paint(pictures[side], other)
+        both = torch.cat([pictures["a"], pictures["b"]])
+        # Each translator once for both sides' pictures: weights cost more than pictures.
+        made = {to: _halves(self.generator.paint(both, to)) for to in SIDES}
+        for at, share in enumerate(batch.sides):
+            side, other = SIDES[at], SIDES[1 - at]
+            there, stayed = made[other][at], made[side][at].result
             self._swapped[other] = there.result
             back = self.generator.paint(there.result, side).result
-            stayed = self.generator.paint(pictures[side], side).result
             fooling = self.config.rivalry.fool(
                 self.discriminators[other], pictures[other], there.result
             )
@@ -134,3 +138,10 @@ class CycleGan(NetLearner[TranslatorPair]):
             )
             add_terms(terms, {"discriminator": loss})
         return terms
+
+
+def _halves(painted: Painted) -> tuple[Painted, Painted]:
+    """What was made of the first side's pictures and of the second's."""
+    rgb, result = painted.rgb.chunk(2), painted.result.chunk(2)
+    logit = (None, None) if painted.logit is None else painted.logit.chunk(2)
+    return Painted(rgb[0], logit[0], result[0]), Painted(rgb[1], logit[1], result[1])

@@ -8,6 +8,7 @@ would cost more than the network. All else (biases, dense layers) moves by AdamW
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,14 +18,16 @@ from torch.optim.adamw import adamw
 
 _MOMENT = 0.95
 """Memory of the gradients' second moment between outputs."""
+_SAMPLED_EVERY = 5
+"""Steps between two gradients that enter it: every one of them costs as much as turning it."""
 _RIDGE = 1e-12
 
 
 class Soap(torch.optim.Optimizer):
     """As `torch.optim.AdamW`; `turn_every` steps lie between two corrections of a basis.
 
-    State of a turned weight W (O, I, h, w): `step`, `exp_avg` (as W), `exp_avg_sq` (O, h w I) and
-    `basis` (O, O), its eigenvectors in columns, of `moment` (O, O); of another one AdamW's.
+    State of a turned weight W (O, I, h, w): `step`; `exp_avg` and `exp_avg_sq` (O, h w I), turned;
+    and `basis` (O, O), its eigenvectors in columns, of `moment` (O, O); of another one AdamW's.
     """
 
     def __init__(
@@ -81,28 +84,28 @@ class Soap(torch.optim.Optimizer):
         gradient_OK, state = _rows(parameter.grad), self.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)
-            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg"] = torch.zeros_like(gradient_OK)
             state["exp_avg_sq"] = torch.zeros_like(gradient_OK)
             state["moment"] = gradient_OK @ gradient_OK.T
             ridge = _RIDGE * torch.eye(len(gradient_OK)).to(gradient_OK)
             state["basis"] = torch.linalg.eigh(state["moment"] + ridge)[1]
-        else:
-            state["moment"].lerp_(gradient_OK @ gradient_OK.T, 1 - _MOMENT)
         state["step"] += 1
         step = int(state["step"])
+        if step > 1 and step % _SAMPLED_EVERY == 0:
+            state["moment"].lerp_(gradient_OK @ gradient_OK.T, 1 - _MOMENT**_SAMPLED_EVERY)
         if step > 1 and step % group["turn_every"] == 0:
             _turn(state)
         first, second = group["betas"]
-        mean = state["exp_avg"].lerp_(parameter.grad, 1 - first)
         basis_OO = state["basis"]
         turned_OK = basis_OO.T @ gradient_OK
+        mean_OK = state["exp_avg"].lerp_(turned_OK, 1 - first)
         spread_OK = (
             state["exp_avg_sq"].mul_(second).addcmul_(turned_OK, turned_OK, value=1 - second)
         )
-        scale_OK = (spread_OK / (1 - second**step)).sqrt_().add_(group["eps"])
-        move_OK = basis_OO @ ((basis_OO.T @ _rows(mean)) / (1 - first**step) / scale_OK)
+        scale_OK = torch.sqrt(spread_OK, out=turned_OK).div_(math.sqrt(1 - second**step))
+        move_OK = basis_OO @ torch.div(mean_OK, scale_OK.add_(group["eps"]), out=scale_OK)
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(_unrows(move_OK, parameter), alpha=-group["lr"])
+        parameter.add_(_unrows(move_OK, parameter), alpha=-group["lr"] / (1 - first**step))
 
 
 def _is_turned(parameter: Tensor) -> bool:
@@ -127,3 +130,4 @@ def _turn(state: dict[str, Any]) -> None:
     order_O = sizes_O.argsort(descending=True)
     state["exp_avg_sq"] = state["exp_avg_sq"][order_O]
     state["basis"] = torch.linalg.qr(state["moment"] @ basis_OO[:, order_O])[0]
+    state["exp_avg"] = (state["basis"].T @ basis_OO) @ state["exp_avg"]

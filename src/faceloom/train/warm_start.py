@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig
-from faceloom.models.base import SIDES
 from faceloom.models.pair import TOLD_SCALE
 from faceloom.train.config import FAST
 from faceloom.train.run import Run, read_tensors
@@ -55,10 +54,9 @@ def trunk_name(size_px: int) -> str:
 
 
 def has_trunk(model: ModelConfig) -> bool:
-    """Whether a trunk for this model is shipped: for the pair model of preset `fast`."""
-    if not isinstance(model, MaskedGanConfig) or model.decoders != len(SIDES):
-        return False
-    if model.landmarks is not None:
+    """Whether a trunk for this model is shipped: for the pair model of preset `fast`, and for a
+    trunk of its shape, to be trained on."""
+    if not isinstance(model, MaskedGanConfig) or model.landmarks is not None:
         return False
     size_px = model.shape.size_px
     shipped = files("faceloom.assets").joinpath(trunk_name(size_px)).is_file()
