@@ -34,9 +34,11 @@ from faceloom.models import (
     OriginConfig,
 )
 from faceloom.models.alpha_gan import CodeKind
+from faceloom.models.cycle_gan import CycleWeights
 from faceloom.models.landmarked import Landmarks
 from faceloom.models.masked_gan import LossWeights
 from faceloom.models.origin import OriginWeights
+from faceloom.models.rivalry import Rivalry
 from faceloom.nets.generators import GeneratorShape
 from faceloom.nets.origin import OriginShape
 from faceloom.nets.translator import TranslatorShape
@@ -240,15 +242,26 @@ def _xgan(size_px: int) -> TrainConfig:
     return TrainConfig(AnyToOneConfig(shape, single=None, unit_code=True), _FOLLOWING)
 
 
-def _cycle(size_px: int, mask: bool = False) -> TrainConfig:
-    # Two players from the first step on: a third of the rate that restoring bears.
-    optimizer = OptimizerConfig(lr=4e-4, weight_decay=0.0)
-    model = CycleGanConfig(TranslatorShape(size_px, mask=mask, change=mask))
-    return TrainConfig(model, optimizer=optimizer, per_side=8)
+def _cycle(size_px: int) -> TrainConfig:
+    return _cycling(CycleGanConfig(TranslatorShape(size_px)))
 
 
 def _cycle_mask(size_px: int) -> TrainConfig:
-    return _cycle(size_px, mask=True)
+    # Its painter starts from the footage, which a free rival tells from the face at once: coloured
+    # dots. So this rival is held back.
+    return _cycling(
+        CycleGanConfig(
+            TranslatorShape(size_px, mask=True, change=True),
+            CycleWeights(adversarial=0.5),
+            Rivalry("mixup", r1=30.0),
+            discriminator_rate=0.25,
+        )
+    )
+
+
+def _cycling(model: CycleGanConfig) -> TrainConfig:
+    # Two players from the first step on: a third of the rate that restoring bears.
+    return TrainConfig(model, optimizer=OptimizerConfig(lr=4e-4, weight_decay=0.0), per_side=8)
 
 
 _MAKERS: dict[str, Callable[[int], TrainConfig]] = {
