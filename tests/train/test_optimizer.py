@@ -11,7 +11,8 @@ from tests.models.toy import CONFIGS, toy_trainer
 
 from faceloom.models import MaskedGanConfig
 from faceloom.models.base import Phase
-from faceloom.train.config import OptimizerConfig
+from faceloom.train import fit
+from faceloom.train.config import OptimizerConfig, preset_config
 from faceloom.train.optimizer import make_optimizer
 
 
@@ -38,3 +39,24 @@ def test_what_codes_mean_stands_still_without_a_rate(rate: float, tmp_path: Path
     meaning = {n for n in after if n.startswith("encoder.") or n.endswith(".enter.weight")}
     assert {n for n in after if n.startswith("encoder.")} < meaning
     assert still == (meaning if rate == 0 else set())
+
+
+@pytest.mark.parametrize(
+    ("preset", "start", "asked", "rate"),
+    [
+        ("fast", "auto", None, fit._KNOWN_RATE),
+        ("fast", "auto", 0.5, 0.5),
+        ("fast", "none", None, 1.0),
+        ("quality", "auto", None, 1.0),
+        ("trunk", "trunk", None, 1.0),
+    ],
+)
+def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
+    preset: str, start: str, asked: float | None, rate: float
+) -> None:
+    config = preset_config(preset, 64)
+    assert isinstance(config.model, MaskedGanConfig)
+    model = replace(config.model, known_rate=asked)
+    begun = fit._begun(replace(config, model=model, start=start)).model
+    assert isinstance(begun, MaskedGanConfig)
+    assert begun.known_rate == rate

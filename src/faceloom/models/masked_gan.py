@@ -75,9 +75,10 @@ class MaskedGanConfig:
     discriminator_width: int = 48
     discriminator_rate: float = 0.5
     """Factor on the generator's learning rate."""
-    known_rate: float = 1.0
-    """Factor on it of the encoder and of the decoders' first map: what codes mean. At 0 nothing is
-    computed for them."""
+    known_rate: float | None = None
+    """Factor on it of the encoder and of the decoders' first map: what codes mean. A trunk knows
+    that from exact answers, and two persons' pictures would part it: None is .1 for a pair that
+    starts from the shipped trunk, else 1. At 0 nothing is computed for them."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
@@ -113,7 +114,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             helpers["landmark_head"] = self.landmark_head = LandmarkHead(config.shape)
         super().__init__(generator, **helpers)
         self.config = config
-        if config.known_rate == 0:
+        self._known_rate = 1.0 if config.known_rate is None else config.known_rate
+        if self._known_rate == 0:
             for parameter in generator.meaning():
                 parameter.requires_grad_(False)
         self.critic = FaceCritic(config.shape.size_px, 1.0)
@@ -145,7 +147,7 @@ class MaskedGan(NetLearner[PairGenerator]):
                 else (self.generator, self.landmark_head),
                 self.generator_loss,
                 observed=frozenset({"swap_cosine"}),
-                slowed=((self.generator.meaning(), self.config.known_rate),),
+                slowed=((self.generator.meaning(), self._known_rate),),
             ),
             Phase(
                 "discriminator",

@@ -69,7 +69,7 @@ class OptimizerConfig:
     """`soap` moves convolutions in a basis that follows their gradients (`train.soap`): fewer steps
     for the same picture, each of them dearer. Adversaries keep AdamW."""
     lr: float = 1.2e-3
-    warm_share: float = 0.6
+    warm_share: float = 0.8
     """Of `lr`, where the weights come from another run or the trunk."""
     weight_decay: float = 0.01
     warmup_steps: int = 100

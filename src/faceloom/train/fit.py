@@ -22,7 +22,13 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
-from faceloom.models import build_learner, is_trunk, landmark_kind, learns_from_answers
+from faceloom.models import (
+    MaskedGanConfig,
+    build_learner,
+    is_trunk,
+    landmark_kind,
+    learns_from_answers,
+)
 from faceloom.models.base import SIDES, Side
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -36,13 +42,15 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
-from faceloom.train.warm_start import SCRATCH, WarmStart, resolved_start, warm_start
+from faceloom.train.warm_start import SCRATCH, TRUNK, WarmStart, resolved_start, warm_start
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
 _SAME_PERSON = 0.4
 """Least cosine of two pictures' identities."""
+_KNOWN_RATE = 0.1
+"""Of what the shipped trunk knows (docs/decisions/0023)."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -248,7 +256,11 @@ def _begun(config: TrainConfig) -> TrainConfig:
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     if start != SCRATCH:
         optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
-    return replace(config, start=start, optimizer=optimizer)
+    model = config.model
+    if isinstance(model, MaskedGanConfig) and model.known_rate is None:
+        known = start == TRUNK and not is_trunk(model)
+        model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
+    return replace(config, start=start, optimizer=optimizer, model=model)
 
 
 def _check_split(config: TrainConfig) -> None:
