@@ -107,7 +107,7 @@ class TrainConfig:
     """How often each face is drawn: openings, uniform, clips, sessions or clusters."""
     hold_out: float = 0.1
     """Share of each face set that is not trained on but scored (`train.hold_out`); 0 for none."""
-    stop_when_flat: float = 0.3
+    stop_when_flat: float = 0.4
     """Share of the budget without a better score after which training stops; 0 for never."""
     max_faces: int = 4000
     """Faces of each side held in memory, taken evenly where a face set has more."""
