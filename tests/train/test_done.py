@@ -64,13 +64,13 @@ def test_a_hair_better_is_not_better() -> None:
 
 
 def test_a_flat_score_stops_the_run_and_it_says_so(tmp_path: Path) -> None:
-    trainer = toy_trainer(tmp_path, toy_config(1000), scorer=StubScorer(FLAT))
+    trainer = toy_trainer(tmp_path, toy_config(1000, stop_when_flat=0.3), scorer=StubScorer(FLAT))
     trainer.fit()
     assert trainer.place.step == 600
     assert trainer.stopped == (
         "the score has been flat for 30% of the budget (best 0.500, at step 300)"
     )
-    again = toy_trainer(tmp_path, toy_config(1000), scorer=StubScorer(FLAT))
+    again = toy_trainer(tmp_path, toy_config(1000, stop_when_flat=0.3), scorer=StubScorer(FLAT))
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     again.resume()
     again.fit()
