@@ -33,7 +33,7 @@ from faceloom.files import written_beside
 from faceloom.models import MaskedGanConfig
 from faceloom.provenance import SYNTHETIC
 from faceloom.synth.crowd import write_crowd
-from faceloom.train.config import Budget, preset_config, with_settings
+from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
 from faceloom.train.run import Run, read_tensors
 from faceloom.train.status import TrainStatus
@@ -59,7 +59,6 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="start", default="none", help="none, trunk (the shipped one), a run's folder"
     )
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="PATH=VALUE")
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
@@ -77,7 +76,7 @@ def main() -> None:
         start=arguments.start,
     )
     run = arguments.work / f"run-{arguments.size}"
-    fit_pair(*sides, run, with_settings(config, arguments.settings), _tell)
+    fit_pair(*sides, run, config, _tell)
     print(ship(run, arguments.size))
 
 

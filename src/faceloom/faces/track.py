@@ -20,7 +20,7 @@ from faceloom.faces.align import crop_transform
 from faceloom.faces.face import Face
 from faceloom.faces.find import PRESENT, Detector, Landmarker
 from faceloom.geometry import Similarity
-from faceloom.image import RGB
+from faceloom.image import RGB, resize
 
 OVERLAP = 0.3
 """Boxes that overlap more than this (IoU) are one face."""
@@ -164,12 +164,8 @@ class SceneCut:
 
     def __call__(self, rgb: RGB) -> bool:
         """Whether this frame starts a new scene; the first frame does."""
-        # Sixteen pixels a block, picked by hand: an image library starts its threads for them.
-        rows, columns = (
-            np.arange(4 * self._BLOCKS) * n // (4 * self._BLOCKS) for n in rgb.shape[:2]
-        )
-        blocks = rgb[rows[:, None], columns].reshape(self._BLOCKS, 4, self._BLOCKS, 4, 3)
-        now = blocks.mean(axis=(1, 3, 4), dtype=np.float32)
+        few = resize(rgb, (4 * self._BLOCKS, 4 * self._BLOCKS), "nearest")
+        now = resize(few, (self._BLOCKS, self._BLOCKS)).mean(axis=2, dtype=np.float32)
         before, self._before = self._before, now
         return before is None or float(np.abs(now - before).mean()) > self._limit
 

@@ -107,12 +107,11 @@ class CycleGan(NetLearner[TranslatorPair]):
         """There and back, and staying, for both sides."""
         w, terms = self.config.weights, dict[str, Tensor]()
         pictures = dict(zip(SIDES, (share.target_BCHW for share in batch.sides), strict=True))
-        both = torch.cat([pictures["a"], pictures["b"]])
         # Each translator once for both sides' pictures: weights cost more than pictures.
-        made = {to: _halves(self.generator.paint(both, to)) for to in SIDES}
-        for at, share in enumerate(batch.sides):
-            side, other = SIDES[at], SIDES[1 - at]
-            there, stayed = made[other][at], made[side][at].result
+        both = torch.cat(list(pictures.values()))
+        made = {to: _by_side(self.generator.paint(both, to)) for to in SIDES}
+        for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
+            there, stayed = made[other][side], made[side][side].result
             self._swapped[other] = there.result
             back = self.generator.paint(there.result, side).result
             fooling = self.config.rivalry.fool(
@@ -140,8 +139,8 @@ class CycleGan(NetLearner[TranslatorPair]):
         return terms
 
 
-def _halves(painted: Painted) -> tuple[Painted, Painted]:
-    """What was made of the first side's pictures and of the second's."""
-    rgb, result = painted.rgb.chunk(2), painted.result.chunk(2)
-    logit = (None, None) if painted.logit is None else painted.logit.chunk(2)
-    return Painted(rgb[0], logit[0], result[0]), Painted(rgb[1], logit[1], result[1])
+def _by_side(painted: Painted) -> dict[Side, Painted]:
+    """What was made of each side's pictures, painted in one batch."""
+    logits = (None, None) if painted.logit is None else painted.logit.chunk(2)
+    parts = zip(painted.rgb.chunk(2), logits, painted.result.chunk(2), strict=True)
+    return {side: Painted(*part) for side, part in zip(SIDES, parts, strict=True)}
