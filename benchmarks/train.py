@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import time
@@ -32,8 +33,8 @@ SIZES_PX = (64, 96, 128)
 PROFILED = "fast"
 _RUN_STEPS = 100_000
 _START = 6 * _RUN_STEPS // 10
-_CYCLE_STEPS = 8
-"""The frozen critics act every eighth step: rates and profiles are over whole rounds."""
+_SECONDS = 8.0
+"""A rate is taken over at least as long."""
 _PROFILE_ROWS = 25
 console = Console(width=120)
 
@@ -59,16 +60,16 @@ def convolution() -> dict[str, float]:
     return found
 
 
-def train(preset: str, size_px: int, seconds: float = 12.0) -> dict[str, Any]:
+def train(preset: str, size_px: int, seconds: float = _SECONDS) -> dict[str, Any]:
     """Rate of whole steps, their cost, the share of convolutions in their time, and a profile."""
     trainer = make_trainer(preset, size_px)
-    faces = 2 * trainer.config.per_side
+    faces, round_steps = 2 * trainer.config.per_side, steps_of_a_round(trainer)
     flops = step_flops(trainer)
     _steps(trainer, 2)
     done, started = 0, time.perf_counter()
     while done == 0 or time.perf_counter() - started < seconds:
-        _steps(trainer, _CYCLE_STEPS)
-        done += _CYCLE_STEPS
+        _steps(trainer, round_steps)
+        done += round_steps
     rate = done * faces / (time.perf_counter() - started)
     started = time.perf_counter()
     for step in range(20):
@@ -126,6 +127,14 @@ def make_trainer(preset: str, size_px: int) -> Any:
     return trainer
 
 
+def steps_of_a_round(trainer: Any) -> int:
+    """After how many steps everything has had its turn: frozen critics act on some steps alone, and
+    rates and profiles are over whole rounds."""
+    schedule = getattr(trainer.config.model, "schedule", None)
+    every = (1,) if schedule is None else (schedule.critic_every, schedule.adversarial_every)
+    return math.lcm(*every)
+
+
 def _steps(trainer: Any, count: int) -> None:
     for _ in range(count):
         trainer._step(trainer.batches.batch(trainer.place.step))
@@ -136,10 +145,11 @@ def step_flops(trainer: Any) -> float:
     """Floating-point operations of a step, counted by torch over a whole round."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    count = steps_of_a_round(trainer)
     with FlopCounterMode(display=False) as counter:
-        _steps(trainer, _CYCLE_STEPS)
+        _steps(trainer, count)
     trainer.place = replace(trainer.place, step=_START)
-    return float(counter.get_total_flops()) / _CYCLE_STEPS
+    return float(counter.get_total_flops()) / count
 
 
 def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
@@ -149,7 +159,7 @@ def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
     from torch.profiler import profile as torch_profile
 
     with torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
-        _steps(trainer, _CYCLE_STEPS)
+        _steps(trainer, steps_of_a_round(trainer))
     events = recorded.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
     rows = sorted(
@@ -228,7 +238,7 @@ def write_docs(results: dict[str, dict[str, Any]]) -> None:
     for name, found in results.items():
         if name.startswith(f"{PROFILED} "):
             lines += ["", f"## Where the time of `{name}` goes", ""]
-            lines += ["| operation | share | calls in eight steps |", "|---|---|---|"]
+            lines += ["| operation | share | calls in a round |", "|---|---|---|"]
             lines += [f"| `{key}` | {100 * s:.1f}% | {n} |" for key, s, n in found["profile"]]
     DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

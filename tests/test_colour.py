@@ -45,6 +45,17 @@ def test_adain_takes_mean_and_deviation() -> None:
     assert flat.std() < 2 * painted.std()
 
 
+def test_tone_takes_the_mean_and_half_of_the_contrast() -> None:
+    painted, reference = picture(3, 110, 140), picture(4, 106, 142)
+    plain = match_colour(painted, reference, ONES, "tone")
+    full = match_colour(painted, reference, ONES, "adain")
+    assert np.allclose(plain.mean((0, 1)), full.mean((0, 1)), atol=0.1)
+    ratio = (reference.mean((0, 1)) / painted.mean((0, 1))).mean()
+    own, halved, whole = (x.std() for x in (painted * ratio, plain, full))
+    assert own < 0.97 * whole
+    assert halved**2 == pytest.approx(own * whole, rel=0.01)
+
+
 def test_dark_pixels_take_no_tint_from_redder_or_more_varied_skin() -> None:
     wave = np.random.default_rng(0).normal(0, 12, (40, 40, 1)).astype(np.float32)
     painted = np.array([200, 150, 130], np.float32) + wave

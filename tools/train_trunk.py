@@ -42,15 +42,19 @@ from faceloom.train.warm_start import trunk_name
 FIRST_PERSON = 1000
 """Seeds from here on; the benchmark's and the demo's people are below."""
 _TOLD_EVERY_STEPS = 50
-_WARM_SHARE = 0.7
-"""Of the rate, where it starts from another run: swapping is a new task, so not much less."""
+_WARM_SHARE = 0.5
+"""Of the rate, where it starts from another run. At .7 nothing was learned until the rate fell."""
+_CROWDS = ("400x20", "300x4")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument(
+        "--crowd",
+        action="append",
+        help=f"PEOPLExPICTURES of each, again for more; {' and '.join(_CROWDS)} if not given",
+    )
     parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=0)
@@ -81,25 +85,31 @@ def main() -> None:
 
 
 def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """The crowd's face set, and its answers in the same crops; portraits are their own answers."""
+    """The crowds' face set, and its answers in the same crops; portraits are their own answers."""
     work, portraits = arguments.work, arguments.portraits
-    seeds = range(FIRST_PERSON, FIRST_PERSON + arguments.people)
-    rendered = {"a": work / "crowd", "b": work / "answers"}
-    write_crowd(
-        seeds,
-        rendered["a"],
-        pictures=arguments.pictures,
-        answers=rendered["b"],
-        report=lambda status: print(status.detail, flush=True),
-    )
+    folders: dict[str, list[Path]] = {"a": [], "b": []}
+    first = FIRST_PERSON
+    for number, size in enumerate(arguments.crowd or _CROWDS):
+        people, pictures = (int(part) for part in size.split("x"))
+        rendered = {"a": work / f"crowd-{number}", "b": work / f"answers-{number}"}
+        write_crowd(
+            range(first, first + people),
+            rendered["a"],
+            pictures=pictures,
+            answers=rendered["b"],
+            report=lambda status: print(status.detail, flush=True),
+        )
+        for side, folder in rendered.items():
+            folders[side] += sorted(folder.glob("person-*"))
+        first += people
     photographs = sorted(path for path in portraits.iterdir() if path.is_dir()) if portraits else []
-    for side, folder in rendered.items():
+    for side, shown in folders.items():
         links = work / f"all-{side}"
         links.mkdir(exist_ok=True)
-        for pictures in (*sorted(folder.glob("person-*")), *photographs):
-            link = links / pictures.name
+        for pictures_of_one in (*shown, *photographs):
+            link = links / pictures_of_one.name
             if not link.exists():
-                link.symlink_to(pictures.resolve())
+                link.symlink_to(pictures_of_one.resolve())
     faces, answers = work / "faces-a", work / "faces-b"
     extract(work / "all-a", faces, ExtractOptions(everyone=True), arguments.consent)
     extract_answers(FaceSet.open(faces), work / "all-b", answers)

@@ -2,6 +2,8 @@
 
 Convention: images are float32 RGB (H, W, 3) in [0, 255]; weights (H, W) say which pixels count.
 
+- `tone`: mean of each RGB channel, scaled (von Kries), and half of the way to the deviation of all
+  together: some of a face's contrast is its own beard and shape, and not the light on it
 - `adain`: mean of each RGB channel and the deviation of all together (after Huang & Belongie 2017,
   arXiv:1703.06868; see `_map_moments`)
 - `adain_xyz`: the same in linear CIE XYZ, as the origin does
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from faceloom.errors import UserError
 
-Transfer = Literal["none", "adain", "adain_xyz", "lab", "histogram"]
+Transfer = Literal["none", "tone", "adain", "adain_xyz", "lab", "histogram"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 Image = NDArray[np.float32]
 
@@ -28,6 +30,8 @@ _GAIN_LIMITS = (0.6, 1.6)
 """No match stretches contrast by more: a face half in shadow must not be torn apart."""
 _STRETCH_LIMITS = (0.75, 1.3)
 """Nor does that of linked channels: more makes flicker of what the painting leaves soft."""
+_TONE_STRETCH = 0.5
+"""On the benchmark's 12 plain directions, where the answer is known, this gives its deviation."""
 _RATIO_LIMITS = (0.6, 1.6)
 """Nor scales a channel's mean by more against the others."""
 _LEVELS = np.linspace(0, 255, 256, dtype=np.float32)
@@ -78,7 +82,7 @@ class ColourMatcher:
         if self._transfer == "histogram":
             matched = _map_distribution(painted, now[0], now[1])
         else:
-            matched = _map_moments(painted, now[0], now[1], linked=self._transfer != "lab")
+            matched = _map_moments(painted, now[0], now[1], self._transfer)
         return _out_of(matched, self._transfer)
 
 
@@ -98,17 +102,18 @@ def _moments(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _map_moments(
-    image: Image, own: NDArray[np.float64], other: NDArray[np.float64], linked: bool
+    image: Image, own: NDArray[np.float64], other: NDArray[np.float64], transfer: Transfer
 ) -> Image:
     """Own moments to the other's.
 
-    `linked` channels are scaled as their means are, so that black stays black and eyes and teeth,
-    far from the skin's mean, take on no tint (von Kries), and stretched all alike.
+    But in L*a*b*, channels are scaled as their means are, so that black stays black and eyes and
+    teeth, far from the skin's mean, take on no tint (von Kries), and stretched all alike.
     """
     gain = np.maximum(other[1], 1e-3) / np.maximum(own[1], 1e-3)
-    if linked:
+    if transfer != "lab":
         ratio = np.clip(np.maximum(other[0], 1e-3) / np.maximum(own[0], 1e-3), *_RATIO_LIMITS)
-        stretch = np.exp((np.log(gain) - np.log(ratio)).mean())
+        part = _TONE_STRETCH if transfer == "tone" else 1.0
+        stretch = np.exp(part * (np.log(gain) - np.log(ratio)).mean())
         gain = np.clip(stretch, *_STRETCH_LIMITS) * ratio
     else:
         gain = np.clip(gain, *_GAIN_LIMITS)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
 from faceloom.faces.align import reference_points
-from faceloom.models.base import Moment
+from faceloom.models.base import SIDES, Moment
 from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
 from faceloom.nets.generators import GeneratorShape
 from faceloom.train.config import SIZES_PX, Budget, preset_config
@@ -80,7 +80,7 @@ def test_every_recipe_trains_two_steps(preset: str, size_px: int, tmp_path: Path
 def test_the_terms_come_on_one_after_the_other() -> None:
     model = learner(Schedule(0.4, 3, critic_start=0.2, critic_every=4))
     always = {"l1", "dssim", "edge", "mask", "variation"}
-    critic = {"features", "identity", "swap_identity", "swap_cosine"}
+    critic = {"features", "identity", "swap_identity", "swap_mask", "swap_cosine"}
     batch = tiny_batch()
     assert set(model.generator_loss(batch, moment(0.1))) == always
     assert set(model.generator_loss(batch, moment(0.3, step=4))) == always | critic
@@ -126,8 +126,27 @@ def test_the_discriminator_sees_nothing_of_the_result_outside_the_hull() -> None
 def test_without_identities_nothing_is_said_of_the_swap() -> None:
     model = MaskedGan(learner().config, None)
     terms = model.generator_loss(tiny_batch(), moment(1.0))
-    assert "swap_identity" not in terms
+    assert not {"swap_identity", "swap_mask"} & set(terms)
     assert "identity" in terms
+
+
+def test_the_mask_of_a_swap_is_taught_by_the_face_it_is_laid_over() -> None:
+    model = learner()
+    sides = [
+        replace(share, hull_B1HW=torch.rand(share.hull_B1HW.shape, generator=generator))
+        for share, generator in zip(
+            tiny_batch().sides, (torch.Generator().manual_seed(n) for n in (1, 2)), strict=True
+        )
+    ]
+    batch = Batch(0, *sides)
+    terms = model.generator_loss(batch, moment(0.95))
+    with torch.no_grad():
+        expected = torch.zeros(())
+        for other, share in zip(SIDES[::-1], batch.sides, strict=True):
+            _, logit = model.generator.decode(model.generator.encode(share.warped_BCHW[:1]), other)
+            expected += F.binary_cross_entropy_with_logits(logit, share.hull_B1HW[:1])
+    weight = model.config.weights.swap_mask
+    assert terms["swap_mask"].item() == pytest.approx(weight * expected.item(), rel=1e-4)
 
 
 def test_eyes_and_mouth_weigh_more() -> None:

@@ -72,7 +72,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="path=value of any training setting; see config.json of a run."),
 ]
-ColourOption = Annotated[str, typer.Option(help="none, adain, adain_xyz, lab or histogram.")]
+ColourOption = Annotated[str, typer.Option(help="none, tone, adain, adain_xyz, lab or histogram.")]
 KindOption = Annotated[str, typer.Option("--kind", help="result, side-by-side or triple.")]
 CodecOption = Annotated[str, typer.Option(help="h264, h265, av1, ffv1 or an encoder's name.")]
 CrfOption = Annotated[int, typer.Option(help="Constant quality, lower is better and larger.")]
@@ -111,7 +111,7 @@ def swap(
     like: LikeOption = None,
     like_face: Annotated[Path | None, typer.Option(help="The same, for the face's input.")] = None,
     detector: DetectorOption = "full-range",
-    colour: ColourOption = "adain",
+    colour: ColourOption = "tone",
     kind: KindOption = "result",
     codec: CodecOption = "h264",
     crf: CrfOption = 18,
@@ -228,7 +228,7 @@ def convert(
     run: Annotated[Path, typer.Option(help="The trained run.")],
     output: OutputOption,
     to: Annotated[str, typer.Option(help="Whose face is put in: b, or a.")] = "b",
-    colour: ColourOption = "adain",
+    colour: ColourOption = "tone",
     kind: KindOption = "result",
     detector: DetectorOption = "full-range",
     codec: CodecOption = "h264",

@@ -52,7 +52,7 @@ class ConvertOptions:
     """How to convert."""
 
     to: Side = "b"
-    colour: Transfer = "adain"
+    colour: Transfer = "tone"
     kind: OutputKind = "result"
     detector: str = "full-range"
     anyone: bool = False

@@ -48,6 +48,9 @@ class LossWeights(ReconstructionWeights):
     adversarial: float = 0.05
     identity: float = 0.1
     swap_identity: float = 0.1
+    swap_mask: float = 0.4
+    """Supervision of a swap's alpha by the hull of the face it is laid over: what covers a face or
+    is its own hair belongs to the footage, and the other person's pictures do not show it."""
     features: float = 0.3
     mesh: float = 0.0
     """Landmarks of the painted face where the mesh network sees the target's; those of the swap
@@ -261,13 +264,15 @@ class MaskedGan(NetLearner[PairGenerator]):
         w = self.config.weights
         count = min(self.config.schedule.critic_faces, len(batch.a.target_BCHW))
         images, targets, swapped = [], [], []
+        laid_over = torch.zeros((), device=batch.a.hull_B1HW.device)
         for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
             hull = share.hull_B1HW[:count]
             rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
             images.append(torch.lerp(target, rgb, hull))
             targets.append(target)
-            painted, _ = self.generator.decode(self._codes[side][:count], other)
+            painted, logit = self.generator.decode(self._codes[side][:count], other)
             swapped.append(torch.lerp(target, painted.float(), hull))
+            laid_over = laid_over + losses.mask_supervision(logit, hull)
         with torch.no_grad():
             wanted = self.critic(torch.cat(targets))
         found = self.critic(torch.cat(images + (swapped if self.identities is not None else [])))
@@ -283,6 +288,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             swapped_as = found.embedding[own:]
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
+            terms["swap_mask"] = w.swap_mask * laid_over
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         if self.mesh_critic is not None:
             terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
