@@ -8,7 +8,7 @@ Leave the machine alone meanwhile. Every preset runs in a process of its own. A 
 one at 60% of a run: both sides, generator, discriminators, frozen critics on their turns, data
 included. Rates are also given as a share of the machine's bf16 3x3 convolution throughput, measured
 in the same run, so that figures of different machines can be compared. The table and the profile of
-`fast` go to `docs/training-speed.md`.
+`fast` go to `docs/training-speed.md`, which is written anew after each measurement.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import math
 import os
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,19 +174,20 @@ def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
 # -- the whole ------------------------------------------------------------------------------------
 
 
-def measure_all(presets: list[str], sizes_px: list[int]) -> dict[str, dict[str, Any]]:
-    """Every preset at every size that it offers, by `PRESET SIZE px`."""
+def measure_all(presets: list[str], sizes_px: list[int]) -> Iterator[dict[str, dict[str, Any]]]:
+    """Every preset at every size that it offers, by `PRESET SIZE px`, smallest first: all that is
+    known, each time that one more is."""
     from faceloom.train.config import sizes_px as offered
 
     results: dict[str, dict[str, Any]] = {}
     results["conv"] = in_own_process("benchmarks.train", "convolution")
-    for preset in presets:
-        for size_px in sizes_px:
+    for size_px in sizes_px:
+        for preset in presets:
             if size_px in offered(preset):
                 found = in_own_process("benchmarks.train", "train", preset, size_px)
                 results[f"{preset} {size_px} px"] = found
                 console.print(f"{preset} {size_px} px: {found['faces_per_s']:.1f} faces/s")
-    return results
+                yield results
 
 
 def peak_share(found: dict[str, Any], conv: dict[str, Any]) -> float:
@@ -251,13 +253,14 @@ def main() -> None:
     parser.add_argument("--size", action="append", type=int)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    results = measure_all(arguments.preset or list(PRESETS), arguments.size or list(SIZES_PX))
+    results: dict[str, dict[str, Any]] = {}
+    for results in measure_all(arguments.preset or list(PRESETS), arguments.size or list(SIZES_PX)):
+        if not arguments.preset and not arguments.size:
+            write_docs(results)
     table = Table(*HEADINGS)
     for row in table_rows(results):
         table.add_row(*row)
     console.print(table)
-    if not arguments.preset and not arguments.size:
-        write_docs(results)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2))
 
