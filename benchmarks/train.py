@@ -174,20 +174,27 @@ def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
 # -- the whole ------------------------------------------------------------------------------------
 
 
-def measure_all(presets: list[str], sizes_px: list[int]) -> Iterator[dict[str, dict[str, Any]]]:
-    """Every preset at every size that it offers, by `PRESET SIZE px`, smallest first: all that is
-    known, each time that one more is."""
+def wanted(presets: list[str], sizes_px: list[int]) -> dict[str, tuple[str, int]]:
+    """Every preset at every size that it offers, by `PRESET SIZE px`, smallest first."""
     from faceloom.train.config import sizes_px as offered
 
+    return {
+        f"{preset} {size_px} px": (preset, size_px)
+        for size_px in sizes_px
+        for preset in presets
+        if size_px in offered(preset)
+    }
+
+
+def measure_all(which: dict[str, tuple[str, int]]) -> Iterator[dict[str, dict[str, Any]]]:
+    """All that is known, each time that one more is."""
     results: dict[str, dict[str, Any]] = {}
     results["conv"] = in_own_process("benchmarks.train", "convolution")
-    for size_px in sizes_px:
-        for preset in presets:
-            if size_px in offered(preset):
-                found = in_own_process("benchmarks.train", "train", preset, size_px)
-                results[f"{preset} {size_px} px"] = found
-                console.print(f"{preset} {size_px} px: {found['faces_per_s']:.1f} faces/s")
-                yield results
+    for name, (preset, size_px) in which.items():
+        found = in_own_process("benchmarks.train", "train", preset, size_px)
+        results[name] = found
+        console.print(f"{name}: {found['faces_per_s']:.1f} faces/s")
+        yield results
 
 
 def peak_share(found: dict[str, Any], conv: dict[str, Any]) -> float:
@@ -221,7 +228,8 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def write_docs(results: dict[str, dict[str, Any]]) -> None:
+def write_docs(results: dict[str, dict[str, Any]], missing: list[str]) -> None:
+    """The page, with the names of what is not measured yet."""
     conv = results["conv"]
     lines = [
         "# How fast training is",
@@ -237,6 +245,8 @@ def write_docs(results: dict[str, dict[str, Any]]) -> None:
         "|---" * len(HEADINGS) + "|",
     ]
     lines += ["| " + " | ".join(row) + " |" for row in table_rows(results)]
+    if missing:
+        lines += ["", f"Not measured, as the run was ended before: {', '.join(missing)}."]
     for name, found in results.items():
         if name.startswith(f"{PROFILED} "):
             lines += ["", f"## Where the time of `{name}` goes", ""]
@@ -254,9 +264,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     results: dict[str, dict[str, Any]] = {}
-    for results in measure_all(arguments.preset or list(PRESETS), arguments.size or list(SIZES_PX)):
+    which = wanted(arguments.preset or list(PRESETS), arguments.size or list(SIZES_PX))
+    for results in measure_all(which):
         if not arguments.preset and not arguments.size:
-            write_docs(results)
+            write_docs(results, [name for name in which if name not in results])
     table = Table(*HEADINGS)
     for row in table_rows(results):
         table.add_row(*row)

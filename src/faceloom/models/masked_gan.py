@@ -264,7 +264,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         w = self.config.weights
         count = min(self.config.schedule.critic_faces, len(batch.a.target_BCHW))
         images, targets, swapped = [], [], []
-        laid_over = torch.zeros((), device=batch.a.hull_B1HW.device)
+        laid_over: list[tuple[Tensor, Tensor]] = []
         for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
             hull = share.hull_B1HW[:count]
             rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
@@ -272,7 +272,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             targets.append(target)
             painted, logit = self.generator.decode(self._codes[side][:count], other)
             swapped.append(torch.lerp(target, painted.float(), hull))
-            laid_over = laid_over + losses.mask_supervision(logit, hull)
+            laid_over.append((logit, hull))
         with torch.no_grad():
             wanted = self.critic(torch.cat(targets))
         found = self.critic(torch.cat(images + (swapped if self.identities is not None else [])))
@@ -288,7 +288,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             swapped_as = found.embedding[own:]
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
-            terms["swap_mask"] = w.swap_mask * laid_over
+            off = [losses.mask_supervision(logit, hull) for logit, hull in laid_over]
+            terms["swap_mask"] = w.swap_mask * torch.stack(off).sum()
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         if self.mesh_critic is not None:
             terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
