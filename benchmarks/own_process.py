@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 
-def in_own_process(module: str, function: str, *arguments: Any) -> dict[str, Any]:
+def in_own_process(
+    module: str, function: str, *arguments: Any, variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What `module.function(*arguments)` found, with its `peak_mb` if it did not note that itself;
-    arguments and result go as JSON. Ends the program if the measurement fails."""
+    arguments and result go as JSON, `variables` are added to the environment.
+
+    Ends the program if the measurement fails.
+    """
     command = [sys.executable, "-m", "benchmarks.own_process", module, function]
     done = subprocess.run(
-        [*command, json.dumps(arguments)], capture_output=True, text=True, check=False
+        [*command, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(variables or {})},
     )
     if done.returncode:
         raise SystemExit(f"{module}.{function}{arguments}: failed\n{done.stderr}")
