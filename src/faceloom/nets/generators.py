@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         self.enter = nn.Linear(shape.code, widths[0] * self.smallest_px**2)
         layers: list[nn.Module] = []
         for inputs, outputs, blocks in zip(widths, widths[1:], shape.residuals, strict=False):
-            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK)]
             layers += [Residual(outputs) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
@@ -118,7 +118,7 @@ class LandmarkHead(nn.Module):
         self.enter = nn.Linear(shape.code, width * self.smallest_px**2)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
-            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+            layers += [SubpixelUp(inputs, outputs), nn.LeakyReLU(LEAK)]
         self.layers = nn.Sequential(*layers)
         self.head = SubpixelUp(widths[-1], 1, shape.head, gain=0.1)
 
