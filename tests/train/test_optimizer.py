@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from faceloom.models import MaskedGanConfig
 from faceloom.models.base import Phase
 from faceloom.train import fit
 from faceloom.train.config import OptimizerConfig, preset_config
-from faceloom.train.optimizer import make_optimizer
+from faceloom.train.optimizer import align_gradients, make_optimizer
 
 
 def test_slowed_parts_have_their_factor_and_nothing_is_lost() -> None:
@@ -60,3 +61,25 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
     begun = fit._begun(replace(config, model=model, start=start)).model
     assert isinstance(begun, MaskedGanConfig)
     assert begun.known_rate == rate
+
+
+@pytest.mark.parametrize("kind", ["adamw", "soap"])
+def test_a_gradient_laid_out_otherwise_moves_the_same_weights(
+    kind: Literal["adamw", "soap"],
+) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    start, slope = (torch.randn(4, 6, 3, 3, generator=drawn) for _ in range(2))
+
+    def moved(layout: torch.memory_format) -> torch.Tensor:
+        conv = torch.nn.Conv2d(6, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        conv.weight.data.copy_(start)
+        conv.weight.grad = slope.contiguous(memory_format=layout)
+        optimizer = make_optimizer(
+            Phase("p", (conv,), lambda _b, _m: {}), OptimizerConfig(kind=kind)
+        )
+        align_gradients(conv.parameters())
+        optimizer.step()
+        return conv.weight.detach()
+
+    assert torch.equal(moved(torch.contiguous_format), moved(torch.channels_last))
+    assert not torch.equal(moved(torch.channels_last), start)

@@ -83,7 +83,7 @@ class Processes:
         return dict(zip(names, self._sum(values.to(self.device)).tolist(), strict=True))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Sum the gradients of all processes in place, all parameters at once."""
+        """Sum the gradients of all processes, all parameters at once."""
         if self.count == 1:
             return
         parameters = list(parameters)
@@ -92,8 +92,7 @@ class Processes:
             return
         flat = self._sum(torch.cat([grad.reshape(-1).float() for grad in grads]))
         for parameter, part in zip(parameters, flat.split([g.numel() for g in grads]), strict=True):
-            own = torch.empty_like(parameter)  # In the parameter's own memory layout.
-            parameter.grad = own.copy_(part.view(parameter.shape))
+            parameter.grad = part.view(parameter.shape)
 
     def summed(self, terms: dict[str, float]) -> dict[str, float]:
         """Sums over all processes, which must all have the same names."""

@@ -30,6 +30,7 @@ from faceloom.train.done import is_flat, progress_of, score_due
 from faceloom.train.gradients import PieceTooLargeError, Split, compute_alike
 from faceloom.train.health import CollapseError, PhaseFigures, ProbeFaces, Watch
 from faceloom.train.optimizer import (
+    align_gradients,
     learning_rate,
     load_optimizer_state,
     make_optimizer,
@@ -251,6 +252,7 @@ class Trainer:
         figures = {}
         for phase in active:
             self.processes.sum_gradients(phase.parameters)
+            align_gradients(phase.parameters)
             norm = float(nn.utils.clip_grad_norm_(phase.parameters, config.clip_norm))
             if not math.isfinite(norm):
                 raise health.not_finite_error(phase.name)

@@ -4,10 +4,10 @@ state."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from faceloom.models.base import Phase
 from faceloom.train.config import OptimizerConfig
@@ -31,6 +31,15 @@ def make_optimizer(phase: Phase, config: OptimizerConfig) -> torch.optim.Optimiz
         weight_decay=config.weight_decay,
         fused=True,
     )
+
+
+def align_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Lay each gradient out in memory as its weight is. Fused steps walk through both side by side
+    and check nothing: a gradient laid out otherwise would move the wrong weights."""
+    for parameter in parameters:
+        grad = parameter.grad
+        if grad is not None and grad.stride() != parameter.stride():
+            parameter.grad = torch.empty_like(parameter).copy_(grad)
 
 
 def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
