@@ -117,6 +117,15 @@ class MaskedGan(NetLearner[PairGenerator]):
             helpers["landmark_head"] = self.landmark_head = LandmarkHead(config.shape)
         super().__init__(generator, **helpers)
         self.config = config
+        self._rivals = Phase(
+            "discriminator",
+            (self.discriminators,),
+            self.discriminator_loss,
+            lr=config.discriminator_rate,
+            start=config.schedule.adversarial_start,
+            every=config.schedule.adversarial_every,
+            adversary=True,
+        )
         self._known_rate = 1.0 if config.known_rate is None else config.known_rate
         if self._known_rate == 0:
             for parameter in generator.meaning():
@@ -141,7 +150,6 @@ class MaskedGan(NetLearner[PairGenerator]):
         return PairGenerator(config.shape)
 
     def phases(self) -> tuple[Phase, ...]:
-        schedule = self.config.schedule
         return (
             Phase(
                 "generator",
@@ -152,15 +160,7 @@ class MaskedGan(NetLearner[PairGenerator]):
                 observed=frozenset({"swap_cosine"}),
                 slowed=((self.generator.meaning(), self._known_rate),),
             ),
-            Phase(
-                "discriminator",
-                (self.discriminators,),
-                self.discriminator_loss,
-                lr=self.config.discriminator_rate,
-                start=schedule.adversarial_start,
-                every=schedule.adversarial_every,
-                adversary=True,
-            ),
+            self._rivals,
         )
 
     def generator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
@@ -173,11 +173,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         else:
             seen = with_landmarks(batch, landmarks, moment)
         codes = self.generator.encode(seen)
-        # When the discriminators' phase acts, too.
-        rivals_act = (
-            moment.progress >= schedule.adversarial_start
-            and moment.step % schedule.adversarial_every == 0
-        )
+        rivals_act = self._rivals.active(moment)
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
