@@ -78,8 +78,10 @@ def longer_faced_bank(seed: int) -> FaceBank:
     return FaceBank(own.planes, own.coverage, own.shares_N, table)
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.4, 1.0])
-def test_of_a_bent_face_the_target_follows_but_for_the_shape_that_is_kept(kept: float) -> None:
+@pytest.mark.parametrize("kept", [0.0, 0.4, 1.0, None])
+def test_of_a_bent_face_the_target_follows_but_for_the_shape_that_is_kept(
+    kept: float | None,
+) -> None:
     config = dataclasses.replace(STILL, shape_match=1.0, shape_kept=kept)
     pair = PairBatches(bank(0), longer_faced_bank(1), SIZE_PX, 4, 3, config)
     plain = PairBatches(bank(0), longer_faced_bank(1), SIZE_PX, 4, 3, STILL).batch(0).b

@@ -7,7 +7,7 @@ import torch
 
 from faceloom.data import augment
 from faceloom.data.augment import AugmentConfig
-from faceloom.data.shape_match import mean_shape, shape_field
+from faceloom.data.shape_match import answer_shape, mean_shape, shape_field
 from faceloom.faces.align import reference_points
 
 SIZE_PX, COVERAGE, CROP_PX = 64, 1.25, 160
@@ -72,3 +72,29 @@ def test_a_lower_mouth_comes_up_and_the_frame_stays() -> None:
     np.testing.assert_allclose(there, other[MOUTH], atol=0.012)
     assert np.hypot(*(own[MOUTH] - other[MOUTH])) > 0.03
     assert float(field[0].abs().max()) < 0.02
+
+
+def test_of_the_own_shape_brows_keep_more_than_the_outline() -> None:
+    """On another's head brows sit nearly as high over the eyes as on their own; the forehead's and
+    the chin's height is that head's."""
+    own, brow, top, chin, eyes = reference(), 105, 10, 152, (33, 263)
+    other = own.copy()
+    other[:, 1] += 0.1
+
+    placed = answer_shape(own, other)
+
+    kept = (other - placed)[:, 1] / 0.1
+    assert kept[brow] > kept[list(eyes)].mean() > 2 * kept[chin] > 0
+    assert kept[top] < kept[chin]
+    np.testing.assert_allclose(placed[:, 0], own[:, 0])
+
+
+def test_what_two_people_share_stays_and_left_is_as_right() -> None:
+    own = reference()
+    np.testing.assert_allclose(answer_shape(own, own), own)
+    # Mirror points of brows, lids, mouth corners and jaw.
+    pairs = ((105, 334), (159, 386), (61, 291), (172, 397))
+    wider = own * [1.2, 1.0]
+    moved = answer_shape(own, wider) - wider
+    for one, two in pairs:
+        np.testing.assert_allclose(moved[one, 0], -moved[two, 0], atol=6e-3)

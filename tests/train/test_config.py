@@ -83,7 +83,7 @@ def test_fast_is_as_it_was() -> None:
     config = preset_config("fast", 96)
     assert isinstance(config.model, MaskedGanConfig)
     assert config.model == MaskedGanConfig(config.model.shape, weights=LossWeights(mesh=5.0))
-    assert config.augment == AugmentConfig(shape_match=0.5, shape_kept=0.3)
+    assert config.augment == AugmentConfig(shape_match=0.5, shape_kept=None)
     assert config.model.shape.widths == (48, 96, 192)
     assert (config.model.weights.eyes, config.model.weights.mouth) == (12.0, 8.0)
     assert (config.optimizer.lr, config.per_side, config.budget.minutes) == (1.2e-3, 16, 15.0)

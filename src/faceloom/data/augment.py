@@ -50,9 +50,10 @@ class AugmentConfig:
     shape_match: float = 0.0
     """Probability that the input is bent (a random part of the way) into the other side's mean
     shape."""
-    shape_kept: float = 1.0
+    shape_kept: float | None = 1.0
     """Of their own shape that faces so bent are to keep: by the rest the target is bent along. At 1
-    a decoder paints its person's own shape, whichever it is shown, at 0 the one it is shown."""
+    a decoder paints its person's own shape, whichever it is shown, at 0 the one it is shown; with
+    None brows, eyes, nose, mouth and outline keep as much as they have in exact answers."""
     brightness: float = 0.06
     channel_shift: float = 0.0
     """Largest offset of each channel, in [-1, 1] units (input and target)."""

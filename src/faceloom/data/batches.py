@@ -18,7 +18,7 @@ from faceloom.data import augment, degrade
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
 from faceloom.data.part_swap import look_alikes, part_points, swapped_parts
 from faceloom.data.sampling import Sampling, sampling_shares
-from faceloom.data.shape_match import mean_shape, shape_field
+from faceloom.data.shape_match import answer_shape, mean_shape, shape_field
 from faceloom.data.traits import FaceTraits, read_traits
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
@@ -222,16 +222,23 @@ class PairBatches:
         self.per_side = per_side
         self.seed = seed
         self.config = config
-        self.to_other: tuple[Tensor, ...] = ()
-        """How each side's faces are bent into the other's mean shape, where any are."""
+        self.to_other: tuple[tuple[Tensor, Tensor], ...] = ()
+        """How each side's faces are bent into the other's mean shape, where any are: the input, and
+        what it is to become."""
         if config.shape_match > 0:
             shapes = a.shape_M2(), b.shape_M2()
-            self.to_other = tuple(
-                shape_field(shapes[side], shapes[1 - side], size_px, self.banks[side].coverage)
-                for side in (0, 1)
-            )
+            self.to_other = (self._fields(a, *shapes), self._fields(b, *shapes[::-1]))
         if config.part_swap > 0:
             self._find_look_alikes()
+
+    def _fields(
+        self, bank: FaceBank, own_M2: NDArray[np.float64], other_M2: NDArray[np.float64]
+    ) -> tuple[Tensor, Tensor]:
+        size_px, coverage, kept = self.size_px, bank.coverage, self.config.shape_kept
+        whole = shape_field(own_M2, other_M2, size_px, coverage)
+        if kept is not None:
+            return whole, (1 - kept) * whole
+        return whole, shape_field(own_M2, answer_shape(own_M2, other_M2), size_px, coverage)
 
     def batch(self, step: int) -> Batch:
         generator = step_generator(self.seed, step)
@@ -253,9 +260,9 @@ class PairBatches:
         chosen = torch.rand(count, generator=generator) < config.shape_match
         part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
         if self.to_other:
-            field = self._field_on(grid, side)
-            bent = torch.addcmul(bent, part, field)
-            grid = torch.addcmul(grid, part, field, value=1 - config.shape_kept)
+            shown_field, true_field = self._fields_on(grid, side)
+            bent = torch.addcmul(bent, part, shown_field)
+            grid = torch.addcmul(grid, part, true_field)
         target = augment.sample(true, grid)
         masks = augment.sample(stored[:, 3:].float(), grid) / 255
         warped = augment.sample(shown, bent)
@@ -271,13 +278,17 @@ class PairBatches:
         true_drawn = drawn_target[0] if drawn_target else None
         return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, identity)
 
-    def _field_on(self, grid: Tensor, side: int) -> Tensor:
+    def _fields_on(self, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """How a side is bent into the other's shape, mirrored for faces that are sampled so."""
-        field = self.to_other[side]
+        shown, true = self.to_other[side]
         mirrored = grid[:, 0, -1, 0] < grid[:, 0, 0, 0]
         if not bool(mirrored.any()):
-            return field
-        return torch.where(mirrored.view(-1, 1, 1, 1), field.flip(1), field)
+            return shown, true
+        mirrored = mirrored.view(-1, 1, 1, 1)
+        return (
+            torch.where(mirrored, shown.flip(1), shown),
+            torch.where(mirrored, true.flip(1), true),
+        )
 
     def _stream(self, side: int, step: int, name: str) -> Generator:
         return step_generator(self.seed, step, _STREAMS[name] + side)

@@ -151,8 +151,9 @@ QUALITY = {
     ),
 }
 
-_FOLLOWING = AugmentConfig(shape_match=0.5, shape_kept=0.3)
-"""Faces bent into the other's shape, target and all: decoders follow what they are shown (0021)."""
+_FOLLOWING = AugmentConfig(shape_match=0.5, shape_kept=None)
+"""Faces bent into the other's shape, target and all: decoders follow what they are shown, part by
+part as exact answers do (0021, 0027)."""
 _ORIGINS_STEPS = 40_000
 _ORIGINS_DATA = AugmentConfig(
     rotation_deg=10.0,
