@@ -39,7 +39,7 @@ def align_gradients(parameters: Iterable[nn.Parameter]) -> None:
     for parameter in parameters:
         grad = parameter.grad
         if grad is not None and grad.stride() != parameter.stride():
-            parameter.grad = torch.empty_like(parameter).copy_(grad)
+            parameter.grad = _laid_out_as(parameter, grad)
 
 
 def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
