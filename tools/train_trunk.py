@@ -32,7 +32,7 @@ from faceloom.extract.answers import extract_answers
 from faceloom.files import written_beside
 from faceloom.models import MaskedGanConfig
 from faceloom.provenance import SYNTHETIC
-from faceloom.synth.crowd import write_crowd
+from faceloom.synth.crowd import lenders, write_crowd
 from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
 from faceloom.train.run import Run, read_tensors
@@ -88,12 +88,15 @@ def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The crowds' face set, and its answers in the same crops; portraits are their own answers."""
     work, portraits = arguments.work, arguments.portraits
     folders: dict[str, list[Path]] = {"a": [], "b": []}
+    lent: dict[str, str] = {}
     first = FIRST_PERSON
     for number, size in enumerate(arguments.crowd or _CROWDS):
         people, pictures = (int(part) for part in size.split("x"))
         rendered = {"a": work / f"crowd-{number}", "b": work / f"answers-{number}"}
+        seeds = range(first, first + people)
+        lent |= lenders(seeds)
         write_crowd(
-            range(first, first + people),
+            seeds,
             rendered["a"],
             pictures=pictures,
             answers=rendered["b"],
@@ -112,7 +115,7 @@ def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
                 link.symlink_to(pictures_of_one.resolve())
     faces, answers = work / "faces-a", work / "faces-b"
     extract(work / "all-a", faces, ExtractOptions(everyone=True), arguments.consent)
-    extract_answers(FaceSet.open(faces), work / "all-b", answers)
+    extract_answers(FaceSet.open(faces), work / "all-b", answers, lent)
     return faces, answers
 
 

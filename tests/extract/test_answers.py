@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from faceloom.data.description import IDENTITY_SIZE, descriptions
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.extract import ExtractOptions, extract
 from faceloom.extract.answers import extract_answers
 from faceloom.models import MaskedGanConfig
-from faceloom.synth.crowd import write_crowd
-from faceloom.train import fit
+from faceloom.synth.crowd import lenders, write_crowd
 from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
 
@@ -64,7 +65,7 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     write_crowd([1000, 1003], crowd, pictures=12, takes=1, size_px=96, answers=answers)
     extract(crowd, tmp_path / "a", ExtractOptions(size_px=96, everyone=True), "synthetic")
     faces = FaceSet.open(tmp_path / "a")
-    extract_answers(faces, answers, tmp_path / "b")
+    extract_answers(faces, answers, tmp_path / "b", lenders([1000, 1003]))
     config = preset_config("trunk", 64)
     assert isinstance(config.model, MaskedGanConfig)
     config = replace(
@@ -77,12 +78,18 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     )
     report = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "trunk", config)
     assert report.step == 2
-    people = fit._people(faces, np.arange(len(faces)))
-    own = people @ torch.from_numpy(faces.identities_N512).T
-    assert torch.allclose(people.norm(dim=1), torch.ones(len(people)))
+    weights = load_file(tmp_path / "trunk/model.safetensors")
+    assert bool(weights["looks.rows_KL"].any())
+    own = descriptions(faces, seed=config.seed)
+    answered = descriptions(FaceSet.open(tmp_path / "b"), faces)
+    # Whose face is worn is described by that person's own pictures, not by those of the answer.
     worn = np.array([record.source for record in faces.records])
-    others = torch.from_numpy(worn[:, None] != worn)
-    assert float(own[~others].mean()) > float(own[others].mean()) + 0.2
+    first = torch.from_numpy(worn == "person-1000")
+    assert torch.allclose(weights["usual_E"], own.mean(dim=0), atol=1e-5)
+    for part in (slice(0, IDENTITY_SIZE), slice(IDENTITY_SIZE, None)):
+        means = [own[some][:, part].mean(dim=0) for some in (first, ~first)]
+        told = answered[first][:, part].mean(dim=0)
+        assert float((told - means[1]).norm()) < 0.3 * float((told - means[0]).norm())
     pair = replace(preset_config("fast", 64), start=str(tmp_path / "trunk"), budget=Budget(None, 2))
     pair = replace(pair, per_side=2, threads=1, device="cpu", hold_out=0.0)
     started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "run", pair).start

@@ -66,7 +66,7 @@ def moved(batch: Batch) -> Batch:
         planes = {
             name: torch.stack([plane[0].roll((-9, -9), (1, 2)), plane[1].roll((9, 9), (1, 2))])
             for name, plane in vars(side).items()
-            if name != "identity_BD"
+            if name != "person_BE"
         }
         sides.append(SideBatch(**planes))
     return Batch(batch.step, *sides)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.models.toy import people
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +18,7 @@ from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
 from faceloom.faces.align import reference_points
 from faceloom.models.base import SIDES, Moment
 from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
+from faceloom.models.pair import Trunk
 from faceloom.nets.generators import GeneratorShape
 from faceloom.train.config import SIZES_PX, Budget, preset_config
 from faceloom.train.loop import Trainer
@@ -197,3 +199,27 @@ def test_a_trunk_paints_answers_from_the_other_sides_code() -> None:
     assert 0 < int(exchanged.sum()) < 6
     assert torch.equal(exchanged, b[:, 0] < 6)
     assert torch.equal(a[:, 0] % 6, b[:, 0] % 6)
+
+
+def test_what_a_trunk_is_told_is_in_doubt_while_it_learns() -> None:
+    config = MaskedGanConfig(TINY, 4, decoders=1, identity_noise=0.0, looks_noise=0.0, untold=0.5)
+    torch.manual_seed(0)
+    model = MaskedGan(config, identities())
+    trunk = model.generator
+    assert isinstance(trunk, Trunk)
+    trunk.meet(torch.cat([people(), -people(), people().flip(1)]))
+    torch.nn.init.normal_(trunk.told_looks.weight, std=0.1)
+    code, person = torch.randn(1, TINY.code).expand(20, -1), people()[:1].expand(20, -1)
+    doubt = model._doubt(person, moment(0.0))
+    untold = doubt.untold_B1[:, 0]
+    assert 4 <= int(untold.sum()) <= 16
+    painted, _ = trunk.decode_as(code, person, doubt)
+    surely, _ = trunk.decode_as(code, person)
+    assert torch.allclose(painted[~untold], surely[~untold], atol=1e-5)
+    # Whose identity is kept from it is painted by the looks alone, on the usual person's.
+    usual = torch.cat([trunk.usual_E[:512], people()[0, 512:]]).expand(20, -1)
+    wanted, _ = trunk.decode_as(code, usual)
+    assert torch.allclose(painted[untold], wanted[untold], atol=1e-5)
+    model.config = replace(config, looks_noise=0.5, untold=0.0)
+    noisy, _ = trunk.decode_as(code, person, model._doubt(person, moment(0.0)))
+    assert not torch.allclose(noisy[0], noisy[1], atol=1e-3)

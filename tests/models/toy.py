@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from faceloom.data.batches import Batch, PairBatches, SideBatch
+from faceloom.data.description import DESCRIPTION_SIZE
 from faceloom.models import (
     AlphaGanConfig,
     AnyToOneConfig,
@@ -82,7 +83,7 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
         target = (target * hull + 0.3 * (eyes - mouth)).clamp(-1, 1)
         moved = int(torch.randint(-3, 4, (), generator=generator))
         warped, seen = target.roll(moved, dims=3), drawn.roll(moved, dims=3)
-        who = identities()[[len(sides)] * per_side]
+        who = people()[[len(sides)] * per_side]
         sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who))
     return Batch(step, *sides)
 
@@ -96,6 +97,12 @@ class ToyBatches:
 
 def identities() -> Tensor:
     return F.normalize(torch.randn(2, 512, generator=Generator().manual_seed(0)), dim=1)
+
+
+def people() -> Tensor:
+    """Two descriptions (`data.description`)."""
+    looks = torch.randn(2, DESCRIPTION_SIZE - 512, generator=Generator().manual_seed(1))
+    return torch.cat([identities(), 0.1 * looks], dim=1)
 
 
 def toy_trainer(model: ModelConfig, path: Path, steps: int, **changes: Any) -> Trainer:

@@ -9,9 +9,9 @@ import torch
 
 from faceloom.models import MaskedGanConfig
 from faceloom.models.pair import PairGenerator
-from faceloom.nets.blocks import fold, unfold
+from faceloom.nets.blocks import Residual, Style, SubpixelUp, fold, styled_weights, unfold
 from faceloom.nets.discriminators import PatchDiscriminator
-from faceloom.nets.generators import GeneratorShape
+from faceloom.nets.generators import Decoder, GeneratorShape, Told
 from faceloom.train.config import SIZES_PX, preset_config
 
 TINY = GeneratorShape(32, 2, (8, 12, 16), 24, (16, 12, 8), (1, 0))
@@ -71,3 +71,40 @@ def test_a_shape_that_cannot_be_built_is_refused() -> None:
 
 def test_discriminator_scores_patches() -> None:
     assert PatchDiscriminator(4, 4)(torch.rand(2, 6, 96, 96)).shape == (2, 1, 6, 6)
+
+
+@pytest.mark.parametrize("block", [SubpixelUp(6, 4), Residual(6)])
+def test_a_style_is_but_other_weights(block: SubpixelUp | Residual) -> None:
+    torch.manual_seed(0)
+    if isinstance(block, Residual):
+        torch.nn.init.normal_(block.second.weight, std=0.1)
+    conv, maps = block.styled_conv, torch.randn(2, 6, 5, 5)
+    torch.nn.init.normal_(conv.bias)  # type: ignore[arg-type]
+    style = Style(*(torch.randn(1, conv.out_channels) for _ in range(2)))
+    wanted, plain = block(maps, Style(*(part.expand(2, -1) for part in style))), block(maps)
+    assert not torch.allclose(wanted, plain, atol=1e-2)
+    with torch.no_grad():
+        weight, bias = styled_weights(conv, *(part[0] for part in style))
+        conv.weight.copy_(weight)
+        conv.bias.copy_(bias)  # type: ignore[union-attr]
+    assert torch.allclose(block(maps), wanted, atol=1e-5)
+
+
+def test_styles_act_on_all_but_the_head_and_the_ends_of_residuals() -> None:
+    torch.manual_seed(0)
+    shape = GeneratorShape(64, 4, (8, 12, 16), 24, (16, 12, 8), (1, 0))
+    decoder = Decoder(shape)
+    assert list(decoder.styled()) == ["layers.0.conv", "layers.2.first", "layers.3.conv"]
+    residual = decoder.layers[2]
+    assert isinstance(residual, Residual)
+    torch.nn.init.normal_(residual.second.weight, std=0.1)
+    code = torch.randn(1, 24)
+    nothing = torch.zeros(1, decoder.enter.out_features)
+    painted, _ = decoder(code)
+    for at in range(3):
+        styles = [
+            Style(*(torch.full((1, conv.out_channels), 0.5 * (number == at)) for _ in range(2)))
+            for number, conv in enumerate(decoder.styled().values())
+        ]
+        other, _ = decoder(code, Told(nothing, tuple(styles)))
+        assert not torch.allclose(other, painted, atol=1e-4)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.models.toy import CONFIGS, SIZE_PX, TINY, identities, toy_trainer
+from tests.models.toy import CONFIGS, SIZE_PX, TINY, people, toy_trainer
 
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig, build_generator
 from faceloom.models.base import SIDES
-from faceloom.models.pair import PairGenerator, Trunk
+from faceloom.models.pair import TOLD_SCALE, PairGenerator, Trunk
 from faceloom.train.config import FAST, PRESETS, preset_config, sizes_px
 from faceloom.train.run import Run
 from faceloom.train.warm_start import has_trunk, resolved_start, trunk_name, warm_start
@@ -55,12 +55,17 @@ def test_each_side_gets_the_trunk_as_it_is_when_told_who_it_paints(trunk: Path) 
     pair, whole = fresh(PAIR), fresh(TRUNK)
     assert isinstance(pair, PairGenerator)
     assert isinstance(whole, Trunk)
-    whole.load_state_dict(load_file(trunk / "model.safetensors"))
-    people = identities()
-    warm_start(pair, str(trunk), SIZE_PX, people)
+    weights = load_file(trunk / "model.safetensors")
+    # As after a long training: looks matter.
+    for name in ("told_looks.weight", "told_styles.weight"):
+        torch.nn.init.normal_(weights[name], std=0.05)
+    torch.nn.init.normal_(weights["looks.rows_KL"], std=0.1)
+    save_file(weights, trunk / "model.safetensors", {"format": "1", "step": "2"})
+    whole.load_state_dict(weights)
+    warm_start(pair, str(trunk), SIZE_PX, people())
     code = torch.randn(3, TINY.code)
-    for side, identity in zip(SIDES, people, strict=True):
-        wanted = whole.decode_as(code, identity.expand(3, -1))
+    for side, person in zip(SIDES, people(), strict=True):
+        wanted = whole.decode_as(code, person.expand(3, -1))
         for ours, theirs in zip(pair.decode(code, side), wanted, strict=True):
             assert torch.allclose(ours, theirs, atol=1e-5)
     assert not torch.allclose(pair.decode(code, "a")[0], pair.decode(code, "b")[0], atol=1e-3)
@@ -85,7 +90,23 @@ def test_a_pair_can_become_a_trunk(tmp_path: Path) -> None:
     trainer.fit()
     start = warm_start(fresh(TRUNK), str(tmp_path / "pair"), SIZE_PX)
     assert start is not None
-    assert start.left_out == ("told", "usual_E")
+    assert start.left_out == ("looks", "told", "told_looks", "told_styles", "usual_E")
+
+
+def test_a_trunk_from_before_looks_were_told_still_tells_identities(trunk: Path) -> None:
+    path = trunk / "model.safetensors"
+    weights = load_file(path)
+    whole = fresh(TRUNK)
+    assert isinstance(whole, Trunk)
+    whole.load_state_dict(weights)
+    older = {n: t for n, t in weights.items() if not n.startswith(("looks.", "told_"))}
+    save_file(older, path, {"format": "1", "step": "2"})
+    pair = fresh(PAIR)
+    assert isinstance(pair, PairGenerator)
+    warm_start(pair, str(trunk), SIZE_PX, people())
+    told = whole.told(people()[:1, :512] * TOLD_SCALE)
+    bias = pair.state_dict()["decoders.a.enter.bias"]
+    assert torch.allclose(bias, weights["decoder.enter.bias"] + told[0], atol=1e-5)
 
 
 def test_what_conversion_would_use_is_what_is_started_from(trunk: Path) -> None:

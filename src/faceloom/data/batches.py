@@ -65,8 +65,8 @@ class SideBatch:
     """Landmarks as drawn on the input, in [0, 1]; None where the model takes none."""
     drawn_target_B1HW: Tensor | None = None
     """The same on the target."""
-    identity_BD: Tensor | None = None
-    """Whose face it is, unit length; None where the bank does not know."""
+    person_BE: Tensor | None = None
+    """Whose face it is (`data.description`); None where the bank does not know."""
 
     def to(self, device: torch.device) -> SideBatch:
         return self._each(lambda tensor: tensor.to(device))
@@ -110,8 +110,8 @@ class FaceTable:
     traits: FaceTraits
     sources: tuple[str, ...]
     """Each face's clip."""
-    identities_ND: Tensor | None = None
-    """Each face's person, unit length; None where nobody asks."""
+    people_NE: Tensor | None = None
+    """Each face's person (`data.description`); None where nobody asks."""
 
 
 class FaceBank:
@@ -147,12 +147,12 @@ class FaceBank:
         sampling: Sampling = "openings",
         sources: Sequence[str] | None = None,
         drawn: LandmarkKind | None = None,
-        identities_ND: Tensor | None = None,
+        people_NE: Tensor | None = None,
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory.
 
         `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks,
-        `identities_ND` go with the batches.
+        `people_NE` go with the batches.
         """
         planes, eyes, reader, people = [], [], EyeReader(), PersonMask()
         meshes, crop_px = [], 1
@@ -166,7 +166,7 @@ class FaceBank:
         traits = read_traits(stored, all_meshes, np.array(eyes))
         names = tuple(sources) if sources is not None else ("",) * len(stored)
         shares = sampling_shares(sampling, traits, names)
-        table = FaceTable(all_meshes, crop_px, traits, names, identities_ND)
+        table = FaceTable(all_meshes, crop_px, traits, names, people_NE)
         return cls(stored, coverage, torch.from_numpy(shares), table)
 
     def __len__(self) -> int:
@@ -272,11 +272,11 @@ class PairBatches:
         warped.add_(augment.noise_like(warped, generator), alpha=config.noise)
         warped = self._sometimes(warped.clamp_(-1, 1), side, step, "jpeg", config.jpeg)
         hull, eyes, mouth, *drawn_target = masks.split(1, dim=1)
-        people = bank.table.identities_ND
-        identity = None if people is None else people[rows]
+        people = bank.table.people_NE
+        person = None if people is None else people[rows]
         seen = augment.sample(stored[:, PLANES:].float(), bent) / 255 if drawn_target else None
         true_drawn = drawn_target[0] if drawn_target else None
-        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, identity)
+        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, person)
 
     def _fields_on(self, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """How a side is bent into the other's shape, mirrored for faces that are sampled so."""

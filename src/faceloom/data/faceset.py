@@ -55,6 +55,8 @@ class FaceRecord:
     """Frame to crop: a, b, tx, ty of `geometry.Similarity`."""
     mask: list[tuple[float, float]]
     """The hull polygon, crop pixels."""
+    shows: str = ""
+    """The source of the person whose face it is, where that is not this source's own."""
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,19 @@ def mean_shape(
 ) -> NDArray[np.float64]:
     """The median place (468, 2) of each mesh point over a person's crops of this size, every face
     turned to the front first: two clips' people differ in where they look, too."""
+    return np.asarray(np.median(front_shapes(meshes_N4683, crop_px, coverage), axis=0))
+
+
+def front_shapes(
+    meshes_N4683: NDArray[np.float32], crop_px: int, coverage: float
+) -> NDArray[np.float64]:
+    """The places (N, 468, 2) of each crop's mesh points when the face is turned to the front."""
     places = reference_points(crop_px, coverage)[rigid_indices()]
     fronts = []
     for mesh in meshes_N4683:
         front = mesh.astype(np.float64) @ upright_axes(mesh).T
         fronts.append(umeyama(front[rigid_indices()], places).apply(front))
-    return (np.median(fronts, axis=0) + 0.5) / crop_px * 2 - 1
+    return (np.stack(fronts) + 0.5) / crop_px * 2 - 1
 
 
 def answer_shape(own_M2: NDArray[np.float64], other_M2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ names, in folders of the same names (`synth.crowd` renders both).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,11 +26,14 @@ from faceloom.image import RGB, encode_image, read_image, warp
 from faceloom.video.info import image_files
 
 
-def extract_answers(faces: FaceSet, answers: Path, output: Path) -> FaceSet:
+def extract_answers(
+    faces: FaceSet, answers: Path, output: Path, lenders: Mapping[str, str] | None = None
+) -> FaceSet:
     """Cut the faces of `answers` as those of `faces` were cut, into a face set of as many rows.
 
-    `answers` holds the same folders of pictures, of the same size, as the input of `faces`. A
-    complete set is left as it is. A face that cannot be seen in the answer keeps the mesh of the
+    `answers` holds the same folders of pictures, of the same size, as the input of `faces`;
+    `lenders` says whose faces they show (`FaceRecord.shows`), each by their own folder. A complete
+    set is left as it is. A face that cannot be seen in the answer keeps the mesh of the
     one it answers. Raises UserError for a missing picture.
     """
     if (output / "faces.jsonl").is_file():
@@ -44,7 +48,9 @@ def extract_answers(faces: FaceSet, answers: Path, output: Path) -> FaceSet:
         crop, mesh, presence = _cut(picture, record, faces.meshes_N4683[row], faces, landmarker)
         write_bytes(output / "crops" / record.crop, encode_image(crop, ".jpg", JPEG_QUALITY))
         seen = round(presence, 4)
-        records.append(replace(record, presence=seen, identity_row=row, mask=stored_hull(mesh)))
+        shows = (lenders or {}).get(record.source, "")
+        hull = stored_hull(mesh)
+        records.append(replace(record, presence=seen, identity_row=row, mask=hull, shows=shows))
         meshes.append(mesh)
         crops.append(crop)
         if len(crops) == IDENTITY_BATCH or row + 1 == len(faces):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
+from faceloom.data.description import IDENTITY_SIZE, LooksSpace
 from faceloom.models.base import SIDES, Moment, Phase, Side
 from faceloom.models.landmarked import (
     LandmarkPair,
@@ -27,6 +28,7 @@ from faceloom.models.landmarked import (
     with_landmarks,
 )
 from faceloom.models.pair import (
+    Doubt,
     PairGenerator,
     ReconstructionWeights,
     Trunk,
@@ -92,6 +94,10 @@ class MaskedGanConfig:
     moment (`data.aligned`): the target is then the exact answer of a swap."""
     identity_noise: float = 0.02
     """Deviation of each value of the identity vectors that a trunk is told; they have length 1."""
+    looks_noise: float = 0.3
+    """The same of shape and colouring (`data.description`), whose values have a deviation of 1."""
+    untold: float = 0.5
+    """Share of faces whose identity vector is kept from a trunk: so it learns from the looks."""
     returned: float = 0.0
     """Share of the inputs that are first painted as the other person by the present decoders, and
     are to be turned back: each decoder meets codes of the other's faces with a known answer."""
@@ -133,8 +139,6 @@ class MaskedGan(NetLearner[PairGenerator]):
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
-        if isinstance(self.generator, Trunk) and identities is not None:
-            self.generator.usual_E.copy_(identities.mean(dim=0))
         self._painted: dict[Side, Painted] = {}
         self._codes: dict[Side, Tensor] = {}
         self._seen: Batch | None = None
@@ -235,11 +239,18 @@ class MaskedGan(NetLearner[PairGenerator]):
     def _decode(
         self, code: Tensor, side: Side, share: SideBatch, moment: Moment
     ) -> tuple[Tensor, Tensor]:
-        known = share.identity_BD
+        known = share.person_BE
         if not isinstance(self.generator, Trunk) or known is None:
             return self.generator.decode(code, side)
-        noise = torch.randn(known.shape, generator=moment.generator).to(known.device)
-        return self.generator.decode_as(code, known + self.config.identity_noise * noise)
+        return self.generator.decode_as(code, known, self._doubt(known, moment))
+
+    def _doubt(self, known_BE: Tensor, moment: Moment) -> Doubt:
+        count, generator = len(known_BE), moment.generator
+        untold = torch.rand(count, 1, generator=generator) < self.config.untold
+        identity = torch.randn(count, IDENTITY_SIZE, generator=generator)
+        looks = torch.randn(count, LooksSpace.SIZE, generator=generator)
+        noises = (self.config.identity_noise * identity, self.config.looks_noise * looks)
+        return Doubt(*(tensor.to(known_BE.device) for tensor in (untold, *noises)))
 
     def _reconstruction(self, painted: Painted, share: SideBatch) -> dict[str, Tensor]:
         return reconstruction_terms(painted, share, self.config.weights)

@@ -14,16 +14,18 @@ from torch import Tensor, nn
 
 from faceloom import losses
 from faceloom.data.batches import SideBatch
+from faceloom.data.description import DESCRIPTION_SIZE, IDENTITY_SIZE, LooksSpace
 from faceloom.faces.face import Patch
 from faceloom.models.base import SIDES, Side, SwapNet
 from faceloom.models.parts import Painted
-from faceloom.nets.generators import Decoder, Encoder, GeneratorShape
+from faceloom.nets.blocks import Style, styled_weights
+from faceloom.nets.generators import Decoder, Encoder, GeneratorShape, Told
 
-IDENTITY_SIZE = 512
-"""Of the identity vectors that face sets hold."""
 TOLD_SCALE = IDENTITY_SIZE**0.5
 """Takes their values from length 1 to about 1 each, so that what is made of them learns as fast as
 the rest."""
+_STYLE_SCALE = 0.1
+"""So many values are told that scales of channels would otherwise jump with every step."""
 
 
 class PairGenerator(SwapNet):
@@ -31,6 +33,7 @@ class PairGenerator(SwapNet):
 
     def __init__(self, shape: GeneratorShape, coverage: float = 1.0) -> None:
         super().__init__()
+        self.shape = shape
         self.size_px = shape.size_px
         self.coverage = coverage
         self.encoder = self._encoder(shape)
@@ -62,25 +65,81 @@ class PairGenerator(SwapNet):
 class Trunk(PairGenerator):
     """One encoder and one decoder for everybody: what a pair starts from.
 
-    The decoder is told whose face to paint: the identity vector, through a linear map, is added to
-    the values that the code becomes first. For one person that is a bias, so a pair's decoder takes
-    it up as its own (`train.warm_start`). Not told, it paints the person of `usual_E`.
+    The decoder is told whose face to paint by a description (`data.description`): linear maps of it
+    are added to the values that the code becomes first, and scale and move the channels of the
+    convolutions. For one person these are but other weights (`decoder_of`), which a pair's decoder
+    takes up as its own (`train.warm_start`). Not told, it paints the person of `usual_E`.
     """
 
     usual_E: Tensor
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
         self.decoder = Decoder(shape)
-        self.told = nn.Linear(IDENTITY_SIZE, self.decoder.enter.out_features, bias=False)
+        first = self.decoder.enter.out_features
+        self._channels = [conv.out_channels for conv in self.decoder.styled().values()]
+        self.looks = LooksSpace()
+        self.told = nn.Linear(IDENTITY_SIZE, first, bias=False)
+        self.told_looks = nn.Linear(LooksSpace.SIZE, first, bias=False)
+        known = IDENTITY_SIZE + LooksSpace.SIZE
+        self.told_styles = nn.Linear(known, 2 * sum(self._channels), bias=False)
         nn.init.normal_(self.told.weight, std=0.01)
-        self.register_buffer("usual_E", torch.zeros(IDENTITY_SIZE))
+        for later in (self.told_looks, self.told_styles):
+            nn.init.zeros_(later.weight)
+        self.register_buffer("usual_E", torch.zeros(DESCRIPTION_SIZE))
+
+    @torch.no_grad()
+    def meet(self, people_PE: Tensor) -> None:
+        """Before training: who the usual person is, and what people differ in, unless it is known
+        from an earlier training."""
+        self.usual_E.copy_(people_PE.mean(dim=0))
+        if not self.looks.fitted:
+            self.looks.fit(people_PE)
 
     def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         return self.decode_as(code_BD, self.usual_E.expand(len(code_BD), -1))
 
-    def decode_as(self, code_BD: Tensor, identity_BE: Tensor) -> tuple[Tensor, Tensor]:
-        """Colour and alpha logits, each face as the person of its identity vector."""
-        return self.decoder(code_BD, self.told(identity_BE * TOLD_SCALE))
+    def decode_as(
+        self, code_BD: Tensor, person_BE: Tensor, doubt: Doubt | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Colour and alpha logits, each face as the person of its description."""
+        return self.decoder(code_BD, self._tell(person_BE, doubt))
+
+    @torch.no_grad()
+    def decoder_of(self, person_E: Tensor) -> dict[str, Tensor]:
+        """The weights of a decoder that always paints this person."""
+        told = self._tell(person_E[None])
+        weights = self.decoder.state_dict()
+        weights["enter.bias"] = weights["enter.bias"] + told.first_BE[0]
+        styled = zip(self.decoder.styled().items(), told.styles, strict=True)
+        for (name, conv), (gain_1C, shift_1C) in styled:
+            weight, bias = styled_weights(conv, gain_1C[0], shift_1C[0])
+            weights |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        return weights
+
+    def _tell(self, person_BE: Tensor, doubt: Doubt | None = None) -> Told:
+        identity_BD, looks_BK = person_BE[:, :IDENTITY_SIZE], self.looks(person_BE)
+        if doubt is not None:
+            usual = self.usual_E[:IDENTITY_SIZE].expand_as(identity_BD)
+            identity_BD = torch.where(doubt.untold_B1, usual, identity_BD + doubt.identity_BD)
+            looks_BK = looks_BK + doubt.looks_BK
+        identity_BD = identity_BD * TOLD_SCALE
+        first_BE = self.told(identity_BD) + self.told_looks(looks_BK)
+        known_BE = torch.cat([identity_BD, looks_BK], dim=1) * _STYLE_SCALE
+        gains, shifts = self.told_styles(known_BE).chunk(2, dim=1)
+        parts = (values.split(self._channels, dim=1) for values in (gains, shifts))
+        return Told(first_BE, tuple(Style(*style) for style in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What makes descriptions uncertain while a trunk learns, so that it does not know everybody by
+    their number."""
+
+    untold_B1: Tensor
+    """Whose identity is kept from it, as bool."""
+    identity_BD: Tensor
+    looks_BK: Tensor
+    """What is added to both."""
 
 
 @dataclass(frozen=True)

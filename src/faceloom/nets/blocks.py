@@ -8,6 +8,8 @@ experiment).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,6 +36,28 @@ def activate(x_BCHW: Tensor) -> Tensor:
     return F.leaky_relu(x_BCHW, LEAK, inplace=True)
 
 
+class Style(NamedTuple):
+    """What a convolution's output channels are scaled by, less 1, and moved by, for each face."""
+
+    gain_BC: Tensor
+    shift_BC: Tensor
+
+
+def styled(x_BCHW: Tensor, style: Style | None) -> Tensor:
+    """(1 + gain) * x + shift (FiLM: Perez et al. 2018, arXiv:1709.07871)."""
+    if style is None:
+        return x_BCHW
+    gain, shift = (part.to(x_BCHW.dtype)[..., None, None] for part in style)
+    return torch.addcmul(x_BCHW + shift, x_BCHW, gain)
+
+
+def styled_weights(conv: nn.Conv2d, gain_C: Tensor, shift_C: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution that gives what `styled` makes of this one's output."""
+    assert conv.bias is not None
+    factor = 1 + gain_C
+    return conv.weight * factor[:, None, None, None], conv.bias * factor + shift_C
+
+
 class Residual(nn.Module):
     """x + conv(act(conv(act(x)))), the second convolution starting at zero, so that depth is free
     at the start (Goyal et al. 2017; Zhang et al. 2019, "Fixup")."""
@@ -44,8 +68,12 @@ class Residual(nn.Module):
         self.second = conv3(width, width)
         nn.init.zeros_(self.second.weight)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        inner_BCHW = activate(self.first(F.leaky_relu(x_BCHW, LEAK)))
+    @property
+    def styled_conv(self) -> nn.Conv2d:
+        return self.first
+
+    def forward(self, x_BCHW: Tensor, style: Style | None = None) -> Tensor:
+        inner_BCHW = activate(styled(self.first(F.leaky_relu(x_BCHW, LEAK)), style))
         return x_BCHW + self.second(inner_BCHW)
 
 
@@ -94,8 +122,12 @@ class SubpixelUp(nn.Module):
             one_each = self.conv.weight[:outputs] * gain
             self.conv.weight.copy_(one_each.repeat(factor**2, 1, 1, 1))
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return unfold(self.conv(x_BCHW), self.factor)
+    @property
+    def styled_conv(self) -> nn.Conv2d:
+        return self.conv
+
+    def forward(self, x_BCHW: Tensor, style: Style | None = None) -> Tensor:
+        return unfold(styled(self.conv(x_BCHW), style), self.factor)
 
 
 def seeded_init(seed: int) -> None:

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import LEAK, Down, Residual, SubpixelUp, activate, conv3, fold
+from faceloom.nets.blocks import LEAK, Down, Residual, Style, SubpixelUp, activate, conv3, fold
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,17 @@ class Encoder(nn.Module):
         return self.code(maps.flatten(1))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a decoder is told of each face's person. For one person always, both are but other
+    weights: a bias, and convolutions scaled and moved (`blocks.styled_weights`)."""
+
+    first_BE: Tensor
+    """Added to what the code becomes first."""
+    styles: tuple[Style, ...]
+    """One for each of `Decoder.styled`."""
+
+
 class Decoder(nn.Module):
     """Code (B, D) -> colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S)."""
 
@@ -93,14 +104,24 @@ class Decoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
 
+    def styled(self) -> dict[str, nn.Conv2d]:
+        """The convolutions that styles act on, in order, by name: all but the head and those that
+        end a residual."""
+        blocks = [m for m in self.layers.modules() if isinstance(m, SubpixelUp | Residual)]
+        names = {module: name for name, module in self.named_modules()}
+        return {names[block.styled_conv]: block.styled_conv for block in blocks}
+
     def forward(
-        self, code_BD: Float[Tensor, "b d"], told_BE: Float[Tensor, "b e"] | None = None
+        self, code_BD: Float[Tensor, "b d"], told: Told | None = None
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
-        """`told_BE` is added to what the code becomes first, and so acts as its bias does."""
         flat = self.enter(code_BD)
-        flat = F.leaky_relu(flat if told_BE is None else flat + told_BE, LEAK)
+        flat = F.leaky_relu(flat if told is None else flat + told.first_BE, LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
-        maps = self.layers(maps.contiguous(memory_format=torch.channels_last))
+        maps = maps.contiguous(memory_format=torch.channels_last)
+        styles = iter(() if told is None else told.styles)
+        for layer in self.layers:
+            plain = isinstance(layer, nn.LeakyReLU)
+            maps = layer(maps) if plain else layer(maps, next(styles, None))
         out_B4HW = self.head(F.leaky_relu(maps, LEAK))
         rgb_BCHW, logit_B1HW = out_B4HW.float().split([3, 1], dim=1)
         return torch.tanh(rgb_BCHW.contiguous()), logit_B1HW

@@ -76,16 +76,29 @@ def write_crowd(
         _begin(answers, told | {"answers_to": folder.name})
     renderer, people = Renderer(size_px), _People()
     for number, seed in enumerate(seeds):
-        taken = _Takes(folder / f"person-{seed:04d}", seed, pictures, takes)
+        taken = _Takes(folder / _name(seed), seed, pictures, takes)
         if not taken.folder.is_dir():
             _write_takes(renderer, taken, people(seed), people(seed))
         if answers is not None and not (answers / taken.folder.name).is_dir():
-            lender = people(seeds[(number + 1) % len(seeds)])
+            lender = people(_next(seeds, number))
             answer = replace(taken, folder=answers / taken.folder.name)
             _write_takes(renderer, answer, people(seed), swapped_person(lender, people(seed)))
         if report is not None:
             report(SynthStatus((number + 1) / len(seeds), f"person {seed}"))
     return len(seeds) * pictures
+
+
+def lenders(seeds: Sequence[int]) -> dict[str, str]:
+    """Whose face each one wears in the answers, by folders' names."""
+    return {_name(seed): _name(_next(seeds, number)) for number, seed in enumerate(seeds)}
+
+
+def _name(seed: int) -> str:
+    return f"person-{seed:04d}"
+
+
+def _next(seeds: Sequence[int], number: int) -> int:
+    return seeds[(number + 1) % len(seeds)]
 
 
 def _begin(folder: Path, told: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.balance import PairBalance, pair_balance
 from faceloom.data.batches import FaceBank, PairBatches
+from faceloom.data.description import descriptions, person_description
 from faceloom.data.faceset import FaceSet
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
@@ -29,7 +30,8 @@ from faceloom.models import (
     landmark_kind,
     learns_from_answers,
 )
-from faceloom.models.base import SIDES, Side
+from faceloom.models.base import SIDES, Learner, Side
+from faceloom.models.pair import Trunk
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
 from faceloom.train.distributed import Processes, connect
@@ -47,8 +49,6 @@ from faceloom.train.warm_start import SCRATCH, TRUNK, WarmStart, resolved_start,
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
-_SAME_PERSON = 0.4
-"""Least cosine of two pictures' identities."""
 _KNOWN_RATE = 0.1
 """Of what the shipped trunk knows (docs/decisions/0023)."""
 _PAGE_EVERY_S = 300.0
@@ -140,7 +140,10 @@ def _trainer(
         torch.set_num_threads(config.threads)
     size_px = config.model.shape.size_px
     split = {side: held_out(faces, config.hold_out) for side, faces in face_sets.items()}
-    banks = {side: _bank(face_sets[side], split[side][0], config) for side in SIDES}
+    people: dict[Side, Tensor | None] = dict.fromkeys(SIDES)
+    if is_trunk(config.model):
+        people = {s: descriptions(face_sets[s], face_sets["a"], config.seed) for s in SIDES}
+    banks = {side: _bank(face_sets[side], split[side][0], config, people[side]) for side in SIDES}
     held = {side: split[side][1] for side in SIDES}
     scorer = Scorer(face_sets, held, size_px) if all(map(len, held.values())) else None
     probe = ProbeFaces(
@@ -153,12 +156,28 @@ def _trainer(
     learner = build_learner(config.model, identities)
     start = None
     if not run.begun:
-        start = warm_start(learner.generator_modules, config.start, size_px, identities)
+        start = _started(learner, config, face_sets, people)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = (AlignedBatches if learns_from_answers(config.model) else PairBatches)(
         banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
     )
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
+
+
+def _started(
+    learner: Learner,
+    config: TrainConfig,
+    face_sets: dict[Side, FaceSet],
+    people: dict[Side, Tensor | None],
+) -> WarmStart | None:
+    """Give a fresh learner what it starts from."""
+    generator, start = learner.generator_modules, None
+    if config.start != SCRATCH:
+        shown = torch.stack([person_description(face_sets[side]) for side in SIDES])
+        start = warm_start(generator, config.start, config.model.shape.size_px, shown)
+    if isinstance(generator, Trunk) and people["a"] is not None:
+        generator.meet(people["a"])
+    return start
 
 
 class _Previews:
@@ -281,7 +300,9 @@ def _evenly(total: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
 
 
-def _bank(faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig) -> FaceBank:
+def _bank(
+    faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig, people_NE: Tensor | None
+) -> FaceBank:
     rows = trained[_evenly(len(trained), config.max_faces)]
 
     def chunks() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
@@ -297,17 +318,8 @@ def _bank(faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig) -> Fa
         config.sampling,
         sources,
         landmark_kind(config.model),
-        _people(faces, rows) if is_trunk(config.model) else None,
+        people_NE[rows] if people_NE is not None else None,
     )
-
-
-def _people(faces: FaceSet, rows: NDArray[np.int64]) -> Tensor:
-    """Of each row the mean identity (N, 512), unit length, of what its source shows of the same
-    person: a steadier sign of who it is than one picture."""
-    sources = np.array([record.source for record in faces.records])
-    identities = faces.identities_N512
-    alike = (sources[rows, None] == sources) & (identities[rows] @ identities.T > _SAME_PERSON)
-    return F.normalize(torch.from_numpy(alike.astype(np.float32) @ identities), dim=1)
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:

@@ -17,14 +17,13 @@ from torch import Tensor, nn
 
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig
-from faceloom.models.pair import TOLD_SCALE
+from faceloom.models.pair import PairGenerator, Trunk
 from faceloom.train.config import FAST
 from faceloom.train.run import Run, read_tensors
 
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
-_FIRST_BIAS = "enter.bias"
 _TOLD = "told.weight"
 
 
@@ -79,28 +78,29 @@ def resolved_start(start: str, model: ModelConfig) -> str:
 
 
 def warm_start(
-    generator: nn.Module, start: str, size_px: int, identities_2D: Tensor | None = None
+    generator: nn.Module, start: str, size_px: int, people_2E: Tensor | None = None
 ) -> WarmStart | None:
     """Load what fits of `start` (`trunk`, `none` or a run's folder) into the generator.
 
-    Both sides' decoders get a trunk's one decoder, each as it is when told its side's identity.
+    Both sides' decoders get a trunk's one decoder, each as it is when told its side's person
+    (`data.description`).
     Raises UserError if the source has no weights, is damaged, or nothing of it fits.
     """
     if start == SCRATCH:
         return None
     if start == TRUNK:
         with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
-            return _load(generator, path, start, identities_2D)
+            return _load(generator, path, start, people_2E)
     run = Run(Path(start))
     if not run.model_path.is_file():
         raise UserError(f"{start}: holds no trained model to start from; give a run's folder")
-    return _load(generator, run.chosen_model(), start, identities_2D)
+    return _load(generator, run.chosen_model(), start, people_2E)
 
 
-def _load(generator: nn.Module, path: Path, source: str, identities_2D: Tensor | None) -> WarmStart:
+def _load(generator: nn.Module, path: Path, source: str, people_2E: Tensor | None) -> WarmStart:
     known, _ = read_tensors(path)
-    if identities_2D is not None:
-        known |= _told(known, identities_2D)
+    if people_2E is not None:
+        known |= _told(known, generator, people_2E)
     own = generator.state_dict()
     taken: dict[str, Tensor] = {}
     for name, tensor in own.items():
@@ -125,15 +125,21 @@ def _load(generator: nn.Module, path: Path, source: str, identities_2D: Tensor |
     )
 
 
-def _told(known: dict[str, Tensor], identities_2D: Tensor) -> dict[str, Tensor]:
-    """The first biases of both decoders for a trunk that is told identities (`models.pair.Trunk`):
-    what is added for one person always is a bias."""
-    if _TOLD not in known:
+def _told(known: dict[str, Tensor], generator: nn.Module, people_2E: Tensor) -> dict[str, Tensor]:
+    """Both decoders as a trunk's is when told their person (`models.pair.Trunk`). What a trunk from
+    before does not tell yet changes nothing."""
+    if _TOLD not in known or not isinstance(generator, PairGenerator):
         return {}
-    told, bias = known[_TOLD].float(), known[_ONE_DECODER + _FIRST_BIAS].float()
+    trunk = Trunk(generator.shape)
+    own = trunk.state_dict()
+    fitting = {n: t.float() for n, t in known.items() if n in own and own[n].shape == t.shape}
+    if not all(name in fitting for name in own if name.startswith(_ONE_DECODER)):
+        return {}
+    trunk.load_state_dict(own | fitting)
     return {
-        prefix + _FIRST_BIAS: bias + told @ (identity * TOLD_SCALE)
-        for prefix, identity in zip(_SIDES_DECODER, identities_2D, strict=True)
+        prefix + name: tensor
+        for prefix, person in zip(_SIDES_DECODER, people_2E, strict=True)
+        for name, tensor in trunk.decoder_of(person).items()
     }
 
 
