@@ -196,10 +196,11 @@ class Trainer:
             last_tick = now
             if self.place.step % health.PROBE_EVERY == 0:
                 self._look()
-            if self._scorer is not None and self._score_is_due():
+            scored = self._scorer is not None and self._score_is_due()
+            if scored:
                 self._take_score()
                 last_tick = self.processes.clock_s()
-            if now - last_log >= LOG_EVERY_S or self._is_done():
+            if scored or now - last_log >= LOG_EVERY_S or self._is_done():
                 self._report(window)
                 window, last_log = Window(), now
             if now - last_save >= self.config.checkpoint_s:
