@@ -21,7 +21,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from faceloom.data.faceset import FaceSet
+from faceloom.data.sampling import evenly
 from faceloom.data.shape_match import front_shapes
+from faceloom.data.traits import LUMA
 from faceloom.image import RGB
 
 IDENTITY_SIZE = 512
@@ -41,14 +43,12 @@ _CHUNK = 512
 _SAME_PERSON = 0.4
 """Least cosine of two pictures' identities."""
 _STREAM = 6_043
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
 def person_description(faces: FaceSet) -> Tensor:
     """Of a set's person (E,)."""
-    rows = np.arange(len(faces))
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MOST)).astype(int))]
-    return _description(faces.identities_N512, _Looks(faces, rows), np.arange(len(rows)), rows)
+    looks = _Looks(faces, evenly(len(faces), _MOST))
+    return looks.description(np.arange(len(looks.shapes)))
 
 
 def descriptions(faces: FaceSet, lenders: FaceSet | None = None, seed: int = 0) -> Tensor:
@@ -58,7 +58,8 @@ def descriptions(faces: FaceSet, lenders: FaceSet | None = None, seed: int = 0) 
     A face that wears another's (`FaceRecord.shows`) is described by that person's own pictures in
     `lenders`, as a pair's face will be by its own material.
     """
-    own, lent = _Gallery(faces), _Gallery(lenders) if lenders is not None else None
+    own = _Gallery(faces)
+    lent = own if lenders is faces else _Gallery(lenders) if lenders is not None else None
     random = np.random.default_rng([seed, _STREAM])
     found = []
     for row, record in enumerate(faces.records):
@@ -66,7 +67,7 @@ def descriptions(faces: FaceSet, lenders: FaceSet | None = None, seed: int = 0) 
         if record.shows and lent is not None and len(lent.by_source.get(record.shows, ())):
             gallery, pictures = lent, lent.by_source[record.shows]
         count = min(len(pictures), max(_LEAST, len(pictures) // 2))
-        found.append(gallery.description(random.choice(pictures, count, replace=False)))
+        found.append(gallery.looks.description(random.choice(pictures, count, replace=False)))
     return torch.stack(found)
 
 
@@ -74,8 +75,7 @@ class _Gallery:
     """All pictures of a set, by source."""
 
     def __init__(self, faces: FaceSet) -> None:
-        self.identities = faces.identities_N512
-        self._looks = _Looks(faces, np.arange(len(faces)))
+        self.looks = _Looks(faces, np.arange(len(faces)))
         sources = np.array([record.source for record in faces.records])
         self.by_source: Mapping[str, NDArray[np.int64]] = {
             source: np.flatnonzero(sources == source) for source in set(sources.tolist())
@@ -85,16 +85,15 @@ class _Gallery:
     def like(self, row: int) -> NDArray[np.int64]:
         """What this face's source shows of the same person."""
         rows = self.by_source[self._sources[row]]
-        return rows[self.identities[rows] @ self.identities[row] > _SAME_PERSON]
-
-    def description(self, rows: NDArray[np.int64]) -> Tensor:
-        return _description(self.identities, self._looks, rows, rows)
+        identities = self.looks.identities
+        return rows[identities[rows] @ identities[row] > _SAME_PERSON]
 
 
 class _Looks:
-    """Shape and colouring of each of some faces."""
+    """Identity, shape and colouring of each of some faces."""
 
     def __init__(self, faces: FaceSet, rows: NDArray[np.int64]) -> None:
+        self.identities = faces.identities_N512[rows]
         meshes = faces.meshes_N4683[rows]
         self.shapes = front_shapes(meshes, faces.size_px, faces.coverage).astype(np.float32)
         colours = []
@@ -106,6 +105,15 @@ class _Looks:
         turns = [(faces.records[row].yaw_deg, faces.records[row].pitch_deg) for row in rows]
         self.frontal = np.abs(np.array(turns)).max(axis=1) < _TURNED_DEG
 
+    def description(self, among: NDArray[np.int64]) -> Tensor:
+        """Of the person (E,) whom some of these faces show."""
+        identity = F.normalize(torch.from_numpy(self.identities[among].mean(axis=0)), dim=0)
+        frontal = among[self.frontal[among]]
+        shown = frontal if len(frontal) >= min(_LEAST, len(among)) else among
+        shape = np.median(self.shapes[among], axis=0).ravel()
+        colours = np.median(self.colours[shown], axis=0).ravel()
+        return torch.cat([identity, torch.from_numpy(shape), torch.from_numpy(colours)])
+
 
 def colouring(crop_HWC: RGB, mesh_4683: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colours (468, 3) of the face at the mesh's points, in units of its mean brightness, less
@@ -115,22 +123,7 @@ def colouring(crop_HWC: RGB, mesh_4683: NDArray[np.float32]) -> NDArray[np.float
     read = cv2.remap(soft, x_px, y_px, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     colours = read.reshape(-1, 3).astype(np.float64)
     mean = colours.mean(axis=0)
-    return ((colours - mean) / max(1.0, float(mean @ _LUMA))).astype(np.float32)
-
-
-def _description(
-    identities: NDArray[np.float32],
-    looks: _Looks,
-    among: NDArray[np.int64],
-    rows: NDArray[np.int64],
-) -> Tensor:
-    """From the faces at `among` of the looks, which are `rows` of the identities."""
-    identity = F.normalize(torch.from_numpy(identities[rows].mean(axis=0)), dim=0)
-    frontal = among[looks.frontal[among]]
-    shown = frontal if len(frontal) >= min(_LEAST, len(among)) else among
-    shape = np.median(looks.shapes[among], axis=0).ravel()
-    colours = np.median(looks.colours[shown], axis=0).ravel()
-    return torch.cat([identity, torch.from_numpy(shape), torch.from_numpy(colours)])
+    return ((colours - mean) / max(1.0, float(mean @ LUMA))).astype(np.float32)
 
 
 class LooksSpace(torch.nn.Module):

@@ -25,6 +25,11 @@ _OPENING_BINS = 8
 _CLUSTERS = 8
 
 
+def evenly(total: int, count: int) -> NDArray[np.int64]:
+    """At most `count` indices, evenly over the total."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
+
+
 def sampling_shares(kind: Sampling, traits: FaceTraits, sources: Sequence[str]) -> Shares:
     """(N,), sums to 1.
 

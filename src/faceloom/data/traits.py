@@ -22,7 +22,8 @@ Values = NDArray[np.float64]
 _POSE_UNITS = (10.0, 10.0)
 _EXPRESSION_UNITS = (0.1, 0.08)
 _LIGHT_UNITS = (0.1, 0.04, 0.04, 0.1)
-_LUMA = (0.2126, 0.7152, 0.0722)
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Rec. 709."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def read_traits(
 def _light(planes_NCPP: Tensor) -> Values:
     """(N, 4): brightness, light across and down, warmth."""
     colour, hull = planes_NCPP[:, :3].float() / 255, planes_NCPP[:, 3].float() / 255 + 1e-6
-    luma = torch.einsum("c,nchw->nhw", torch.tensor(_LUMA), colour)
+    luma = torch.einsum("c,nchw->nhw", torch.tensor(LUMA), colour)
     area = hull.sum(dim=(1, 2))
     lit = (luma * hull).sum(dim=(1, 2))
     places = (torch.arange(hull.shape[-1]) + 0.5) * (2 / hull.shape[-1]) - 1

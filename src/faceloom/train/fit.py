@@ -18,6 +18,7 @@ from faceloom.data.balance import PairBalance, pair_balance
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.description import descriptions, person_description
 from faceloom.data.faceset import FaceSet
+from faceloom.data.sampling import evenly
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
@@ -295,15 +296,10 @@ def _check_split(config: TrainConfig) -> None:
         )
 
 
-def _evenly(total: int, count: int) -> NDArray[np.int64]:
-    """At most `count` indices, evenly over the total."""
-    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
-
-
 def _bank(
     faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig, people_NE: Tensor | None
 ) -> FaceBank:
-    rows = trained[_evenly(len(trained), config.max_faces)]
+    rows = trained[evenly(len(trained), config.max_faces)]
 
     def chunks() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         for start in range(0, len(rows), _CHUNK):
@@ -323,7 +319,7 @@ def _bank(
 
 
 def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:
-    rows = _evenly(len(faces), FACES_A_SIDE)
+    rows = evenly(len(faces), FACES_A_SIDE)
     tighten = recrop_transform(faces.size_px, faces.coverage, size_px, 1.0)
     crops = [warp(crop, tighten, (size_px, size_px), "area") for crop in faces.crops(rows)]
     return to_tensor(np.stack(crops))
@@ -332,7 +328,7 @@ def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:
 def _hulls(faces: FaceSet, size_px: int) -> Tensor:
     """The hulls of the preview's faces, (N, 1, S, S)."""
     tighten = recrop_transform(faces.size_px, faces.coverage, size_px, 1.0)
-    meshes = faces.meshes_N4683[_evenly(len(faces), FACES_A_SIDE)]
+    meshes = faces.meshes_N4683[evenly(len(faces), FACES_A_SIDE)]
     side = (size_px, size_px)
     hulls = [mesh_mask(transform_mesh(mesh, tighten), "hull", side) for mesh in meshes]
     return torch.from_numpy(np.stack(hulls)).unsqueeze(1)

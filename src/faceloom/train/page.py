@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from faceloom import __version__
+from faceloom.data.sampling import evenly
 from faceloom.files import write_bytes
 from faceloom.image import encode_image, read_image
 from faceloom.page import data_uri, render_page
@@ -93,7 +92,7 @@ def render_run(run: Run) -> str:
 
 def _grids(folder: Path) -> list[Grid]:
     files = sorted(folder.glob("*.png"))
-    picked = np.unique(np.linspace(0, len(files) - 1, min(MOST_GRIDS, len(files))).astype(int))
+    picked = evenly(len(files), MOST_GRIDS)
     return [
         Grid(
             int(files[i].stem),

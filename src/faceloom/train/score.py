@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceloom.data.faceset import FaceSet
+from faceloom.data.sampling import evenly
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.expression import mouth_opening
 from faceloom.faces.eyes import EyeReader
@@ -97,7 +98,7 @@ class _Held:
         self.edge_px = int(size_px * (faces.coverage - 1) / 2)
         wide_px = size_px + 2 * self.edge_px
         widen = recrop_transform(faces.size_px, faces.coverage, wide_px, wide_px / size_px)
-        picked = rows[np.unique(np.linspace(0, len(rows) - 1, FACES_A_SIDE).astype(np.int64))]
+        picked = rows[evenly(len(rows), FACES_A_SIDE)]
         self.pictures = [
             warp(crop, widen, (wide_px, wide_px), "area") for crop in faces.crops(picked)
         ]
