@@ -63,6 +63,26 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
     assert begun.known_rate == rate
 
 
+@pytest.mark.parametrize(
+    ("preset", "start", "asked", "share"),
+    [
+        ("fast", "auto", None, fit._KNOWN_SHARE),
+        ("fast", "auto", 0.6, 0.6),
+        ("fast", "none", None, 1.0),
+        ("fast", "some-run", None, fit._WARM_SHARE),
+        ("trunk", "trunk", None, fit._WARM_SHARE),
+    ],
+)
+def test_the_rate_goes_with_what_is_known_at_the_start(
+    preset: str, start: str, asked: float | None, share: float
+) -> None:
+    config = preset_config(preset, 64)
+    optimizer = replace(config.optimizer, warm_share=asked)
+    begun = fit._begun(replace(config, optimizer=optimizer, start=start)).optimizer
+    assert begun.lr == pytest.approx(share * optimizer.lr)
+    assert begun.warm_share == (None if start == "none" else share)
+
+
 @pytest.mark.parametrize("kind", ["adamw", "soap"])
 def test_a_gradient_laid_out_otherwise_moves_the_same_weights(
     kind: Literal["adamw", "soap"],

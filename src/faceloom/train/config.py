@@ -69,8 +69,9 @@ class OptimizerConfig:
     """`soap` moves convolutions in a basis that follows their gradients (`train.soap`): fewer steps
     for the same picture, each of them dearer. Adversaries keep AdamW."""
     lr: float = 1.2e-3
-    warm_share: float = 0.8
-    """Of `lr`, where the weights come from another run or the trunk."""
+    warm_share: float | None = None
+    """Of `lr`, where the weights come from another run or the trunk: None is .4 for a pair that
+    starts from the shipped trunk, which knows the most of what is to be learned, else .8."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
     plateau: float = 0.3

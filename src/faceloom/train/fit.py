@@ -50,6 +50,8 @@ from faceloom.train.warm_start import SCRATCH, TRUNK, WarmStart, resolved_start,
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
+_WARM_SHARE, _KNOWN_SHARE = 0.8, 0.4
+"""Of the rate, from another run and from the shipped trunk (docs/decisions/0029)."""
 _KNOWN_RATE = 0.1
 """Of what the shipped trunk knows (docs/decisions/0023)."""
 _PAGE_EVERY_S = 300.0
@@ -274,11 +276,14 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
 def _begun(config: TrainConfig) -> TrainConfig:
     """With what its weights start from, and the rate that goes with it, said in full."""
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
-    if start != SCRATCH:
-        optimizer = replace(optimizer, lr=optimizer.lr * optimizer.warm_share)
     model = config.model
+    known = start == TRUNK and not is_trunk(model)
+    if start != SCRATCH:
+        share = optimizer.warm_share
+        if share is None:
+            share = _KNOWN_SHARE if known else _WARM_SHARE
+        optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
     if isinstance(model, MaskedGanConfig) and model.known_rate is None:
-        known = start == TRUNK and not is_trunk(model)
         model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
     return replace(config, start=start, optimizer=optimizer, model=model)
 
