@@ -64,19 +64,21 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
 
 
 @pytest.mark.parametrize(
-    ("preset", "start", "asked", "share"),
+    ("preset", "size_px", "start", "asked", "share"),
     [
-        ("fast", "auto", None, fit._KNOWN_SHARE),
-        ("fast", "auto", 0.6, 0.6),
-        ("fast", "none", None, 1.0),
-        ("fast", "some-run", None, fit._WARM_SHARE),
-        ("trunk", "trunk", None, fit._WARM_SHARE),
+        ("fast", 96, "auto", None, fit._KNOWN_SHARE),
+        ("fast", 96, "auto", 0.6, 0.6),
+        ("fast", 96, "none", None, 1.0),
+        ("fast", 96, "some-run", None, fit._WARM_SHARE),
+        ("trunk", 96, "trunk", None, fit._WARM_SHARE),
+        # Its trunk is told identities alone.
+        ("fast", 64, "auto", None, fit._WARM_SHARE),
     ],
 )
 def test_the_rate_goes_with_what_is_known_at_the_start(
-    preset: str, start: str, asked: float | None, share: float
+    preset: str, size_px: int, start: str, asked: float | None, share: float
 ) -> None:
-    config = preset_config(preset, 64)
+    config = preset_config(preset, size_px)
     optimizer = replace(config.optimizer, warm_share=asked)
     begun = fit._begun(replace(config, optimizer=optimizer, start=start)).optimizer
     assert begun.lr == pytest.approx(share * optimizer.lr)

@@ -71,7 +71,8 @@ class OptimizerConfig:
     lr: float = 1.2e-3
     warm_share: float | None = None
     """Of `lr`, where the weights come from another run or the trunk: None is .4 for a pair that
-    starts from the shipped trunk, which knows the most of what is to be learned, else .8."""
+    starts from a shipped trunk that is told looks (96 px), and so knows the most of what is to be
+    learned, else .8."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
     plateau: float = 0.3

@@ -45,13 +45,20 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
-from faceloom.train.warm_start import SCRATCH, TRUNK, WarmStart, resolved_start, warm_start
+from faceloom.train.warm_start import (
+    SCRATCH,
+    TRUNK,
+    WarmStart,
+    resolved_start,
+    tells_looks,
+    warm_start,
+)
 
 MIN_FACES = 20
 """Fewer than this teach a decoder nothing but those very pictures."""
 _CHUNK = 256
 _WARM_SHARE, _KNOWN_SHARE = 0.8, 0.4
-"""Of the rate, from another run and from the shipped trunk (docs/decisions/0029)."""
+"""Of the rate, and where a pair starts from a trunk that is told looks (docs/decisions/0029)."""
 _KNOWN_RATE = 0.1
 """Of what the shipped trunk knows (docs/decisions/0023)."""
 _PAGE_EVERY_S = 300.0
@@ -281,7 +288,7 @@ def _begun(config: TrainConfig) -> TrainConfig:
     if start != SCRATCH:
         share = optimizer.warm_share
         if share is None:
-            share = _KNOWN_SHARE if known else _WARM_SHARE
+            share = _KNOWN_SHARE if known and tells_looks(model.shape.size_px) else _WARM_SHARE
         optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
     if isinstance(model, MaskedGanConfig) and model.known_rate is None:
         model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)

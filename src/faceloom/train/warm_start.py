@@ -24,7 +24,7 @@ from faceloom.train.run import Run, read_tensors
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
-_TOLD = "told.weight"
+_TOLD, _LOOKS = "told.weight", "told_looks.weight"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ def has_trunk(model: ModelConfig) -> bool:
     size_px = model.shape.size_px
     shipped = files("faceloom.assets").joinpath(trunk_name(size_px)).is_file()
     return shipped and model.shape == FAST.get(size_px)
+
+
+def tells_looks(size_px: int) -> bool:
+    """Whether the shipped trunk of this size is told shape and colouring, not identity alone."""
+    with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
+        return _LOOKS in read_tensors(path)[0]
 
 
 def resolved_start(start: str, model: ModelConfig) -> str:
