@@ -13,6 +13,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from faceloom.errors import UserError
@@ -64,8 +65,9 @@ def has_trunk(model: ModelConfig) -> bool:
 
 def tells_looks(size_px: int) -> bool:
     """Whether the shipped trunk of this size is told shape and colouring, not identity alone."""
-    with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
-        return _LOOKS in read_tensors(path)[0]
+    shipped = as_file(files("faceloom.assets").joinpath(trunk_name(size_px)))
+    with shipped as path, safe_open(path, framework="pt") as file:
+        return _LOOKS in set(file.keys())
 
 
 def resolved_start(start: str, model: ModelConfig) -> str:
