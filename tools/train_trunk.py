@@ -44,7 +44,7 @@ FIRST_PERSON = 1000
 _TOLD_EVERY_STEPS = 50
 _WARM_SHARE = 0.5
 """Of the rate, where it starts from another run. At .7 nothing was learned until the rate fell."""
-_CROWDS = ("400x20", "300x4")
+_CROWDS = ("400x20", "300x4", "120x20x8", "120x20x8")
 
 
 def main() -> None:
@@ -53,7 +53,8 @@ def main() -> None:
     parser.add_argument(
         "--crowd",
         action="append",
-        help=f"PEOPLExPICTURES of each, again for more; {' and '.join(_CROWDS)} if not given",
+        help="PEOPLExPICTURES of each[xFACES that take turns in the answers to them, 1], again for "
+        f"more; {' and '.join(_CROWDS)} if not given",
     )
     parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
@@ -88,18 +89,20 @@ def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The crowds' face set, and its answers in the same crops; portraits are their own answers."""
     work, portraits = arguments.work, arguments.portraits
     folders: dict[str, list[Path]] = {"a": [], "b": []}
-    lent: dict[str, str] = {}
+    lent: dict[str, list[str]] = {}
     first = FIRST_PERSON
     for number, size in enumerate(arguments.crowd or _CROWDS):
-        people, pictures = (int(part) for part in size.split("x"))
+        people, pictures, *turns = (int(part) for part in size.split("x"))
+        faces_each = turns[0] if turns else 1
         rendered = {"a": work / f"crowd-{number}", "b": work / f"answers-{number}"}
         seeds = range(first, first + people)
-        lent |= lenders(seeds)
+        lent |= lenders(seeds, faces_each)
         write_crowd(
             seeds,
             rendered["a"],
             pictures=pictures,
             answers=rendered["b"],
+            faces_each=faces_each,
             report=lambda status: print(status.detail, flush=True),
         )
         for side, folder in rendered.items():

@@ -11,7 +11,7 @@ import pytest
 from faceloom.errors import UserError
 from faceloom.image import read_image
 from faceloom.synth import crowd
-from faceloom.synth.crowd import write_crowd
+from faceloom.synth.crowd import lenders, write_crowd
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -61,8 +61,10 @@ def test_a_crowd_says_what_it_cannot_do(tmp_path: Path) -> None:
         write_crowd([], tmp_path / "new")
     with pytest.raises(UserError, match="at least one a take"):
         write_crowd([1], tmp_path / "new", pictures=1, takes=2)
-    with pytest.raises(UserError, match="two people at least"):
+    with pytest.raises(UserError, match="more people than that"):
         write_crowd([1], tmp_path / "new", answers=tmp_path / "answers")
+    with pytest.raises(UserError, match="2 faces on each of 2 people"):
+        write_crowd([1, 2], tmp_path / "new", answers=tmp_path / "answers", faces_each=2)
 
 
 def test_answers_are_the_same_moments_with_another_face(tmp_path: Path) -> None:
@@ -78,3 +80,23 @@ def test_answers_are_the_same_moments_with_another_face(tmp_path: Path) -> None:
         # The face is another one, what is far from it is nearly the same picture.
         assert change[24:44, 22:42].mean() > 3
         assert change[:8].mean() < 2
+
+
+def test_those_next_in_line_take_turns_in_the_answers(tmp_path: Path) -> None:
+    """Picture by picture, as `lenders` says."""
+    seeds = (1000, 1003, 1004)
+    answers = {count: tmp_path / f"answers-{count}" for count in (1, 2)}
+    for count, folder in answers.items():
+        write_crowd(
+            seeds, tmp_path / f"crowd-{count}", pictures=4, size_px=64, answers=folder,
+            faces_each=count,
+        )  # fmt: skip
+    assert lenders(seeds)["person-1004"] == ["person-1000"]
+    in_turn = lenders(seeds, 2)
+    assert in_turn["person-1003"] == ["person-1004", "person-1000"]
+    one, two = (pictures(folder) for folder in answers.values())
+    for wearer, faces in in_turn.items():
+        for index in range(4):
+            name = f"{wearer}/{index:03d}.jpg"
+            # The first in line is who wears the face where there is one alone.
+            assert (one[name] == two[name]) == (faces[index % 2] == faces[0])

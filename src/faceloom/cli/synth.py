@@ -104,6 +104,9 @@ def crowd(
     answers: Annotated[
         Path | None, typer.Option(help="Folder for the same moments with the next one's face.")
     ] = None,
+    faces_each: Annotated[
+        int, typer.Option(help="Of so many next in line, who take turns in the answers.")
+    ] = 1,
 ) -> None:
     """Pictures of many people in many places, to learn from what faces have in common."""
     from faceloom.synth.crowd import write_crowd
@@ -117,6 +120,7 @@ def crowd(
             takes=takes,
             size_px=size_px,
             answers=answers,
+            faces_each=faces_each,
             report=lambda status: show("crowd", status),
         )
     typer.echo(f"crowd: {output} ({count} pictures of {len(chosen)} people)")

@@ -6,7 +6,7 @@ names, in folders of the same names (`synth.crowd` renders both).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,14 +27,17 @@ from faceloom.video.info import image_files
 
 
 def extract_answers(
-    faces: FaceSet, answers: Path, output: Path, lenders: Mapping[str, str] | None = None
+    faces: FaceSet,
+    answers: Path,
+    output: Path,
+    lenders: Mapping[str, Sequence[str]] | None = None,
 ) -> FaceSet:
     """Cut the faces of `answers` as those of `faces` were cut, into a face set of as many rows.
 
     `answers` holds the same folders of pictures, of the same size, as the input of `faces`;
-    `lenders` says whose faces they show (`FaceRecord.shows`), each by their own folder. A complete
-    set is left as it is. A face that cannot be seen in the answer keeps the mesh of the
-    one it answers. Raises UserError for a missing picture.
+    `lenders` says whose faces the pictures of a folder show in turn (`FaceRecord.shows`), each by
+    their own folder. A complete set is left as it is. A face that cannot be seen in the answer
+    keeps the mesh of the one it answers. Raises UserError for a missing picture.
     """
     if (output / "faces.jsonl").is_file():
         return FaceSet.open(output)
@@ -48,7 +51,8 @@ def extract_answers(
         crop, mesh, presence = _cut(picture, record, faces.meshes_N4683[row], faces, landmarker)
         write_bytes(output / "crops" / record.crop, encode_image(crop, ".jpg", JPEG_QUALITY))
         seen = round(presence, 4)
-        shows = (lenders or {}).get(record.source, "")
+        in_turn = (lenders or {}).get(record.source, ("",))
+        shows = in_turn[record.index % len(in_turn)]
         hull = stored_hull(mesh)
         records.append(replace(record, presence=seen, identity_row=row, mask=hull, shows=shows))
         meshes.append(mesh)

@@ -190,7 +190,7 @@ def _trunk(size_px: int) -> TrainConfig:
     augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
     model = MaskedGanConfig(FAST[size_px], weights=LossWeights(mesh=3.0), decoders=1)
     # One decoder swaps nobody, so there is no swap to score.
-    return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=12000, hold_out=0.0)
+    return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=20000, hold_out=0.0)
 
 
 def _landmarks(size_px: int) -> TrainConfig:
