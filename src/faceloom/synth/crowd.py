@@ -87,7 +87,7 @@ def write_crowd(
             _write_takes(renderer, taken, people(seed), [people(seed)])
         if answers is not None and not (answers / taken.folder.name).is_dir():
             wearer = people(seed)
-            lent = (people(lender) for lender in _next(seeds, number, faces_each))
+            lent = map(people, _next(seeds, number, min(faces_each, pictures)))
             answer = replace(taken, folder=answers / taken.folder.name)
             _write_takes(renderer, answer, wearer, [swapped_person(face, wearer) for face in lent])
         if report is not None:
@@ -119,7 +119,8 @@ def _begin(folder: Path, told: dict[str, Any]) -> None:
 
 
 class _People:
-    """Makes people; the last few are kept, as each is wanted again with neighbours."""
+    """Makes people; the last few are kept, as each is wanted again with neighbours. `make_person`
+    would keep others beside them, at 160 MB each."""
 
     def __init__(self, count: int) -> None:
         self._count = count
