@@ -72,10 +72,10 @@ def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
     import torch
     from torch.nn import functional as F
 
-    from faceloom.data.batches import PairBatches
     from faceloom.models import build_learner
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
+    from faceloom.train.material import make_batches
     from faceloom.train.run import Run
 
     found = {}
@@ -84,7 +84,7 @@ def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
         config = preset_config("fast", size_px)
         config = replace(config, prefetch=prefetch, budget=Budget(None, 10**9))
         identities = F.normalize(torch.randn(2, 512), dim=1)
-        batches = PairBatches(*banks, size_px, config.per_side, config.seed, config.augment)
+        batches = make_batches(config, *banks)
         trainer = Trainer(build_learner(config.model, identities), batches, Run(Path("x")), config)
         stream = trainer._batches()
         for _ in range(5):

@@ -116,17 +116,15 @@ def make_trainer(preset: str, size_px: int) -> Any:
     import torch
     from torch.nn import functional as F
 
-    from faceloom.data.batches import PairBatches
     from faceloom.models import build_learner
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
+    from faceloom.train.material import make_batches
     from faceloom.train.run import Place, Run
 
     config = replace(preset_config(preset, size_px), budget=Budget(None, _RUN_STEPS))
     drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
-    batches = PairBatches(
-        *face_banks(size_px, drawn), size_px, config.per_side, config.seed, config.augment
-    )
+    batches = make_batches(config, *face_banks(size_px, drawn))
     identities = F.normalize(torch.randn(2, 512), dim=1)
     learner = build_learner(config.model, identities)
     trainer = Trainer(learner, batches, Run(Path("unused")), config)

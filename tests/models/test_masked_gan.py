@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.data.referenced import PairReferences
 from faceloom.faces.align import reference_points
 from faceloom.models.base import SIDES, Moment
 from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
@@ -38,7 +39,8 @@ def batches(size_px: int, per_side: int) -> PairBatches:
         )
         banks.append(FaceBank.from_crops(crops, np.stack([mesh] * 3), size_px, 1.25))
     settings = preset_config("fast", 64).augment
-    return PairBatches(banks[0], banks[1], size_px, per_side, 1, settings)
+    references = PairReferences(banks[0], banks[1], size_px)
+    return PairBatches(banks[0], banks[1], size_px, per_side, 1, settings, references)
 
 
 def identities() -> Tensor:
@@ -61,16 +63,17 @@ def moment(progress: float, step: int = 0) -> Moment:
 
 @pytest.mark.parametrize("size_px", SIZES_PX)
 @pytest.mark.parametrize("preset", ["fast", "quality"])
-def test_every_recipe_trains_two_steps(preset: str, size_px: int, tmp_path: Path) -> None:
+def test_every_recipe_trains_three_steps(preset: str, size_px: int, tmp_path: Path) -> None:
+    """The third reaches what lies behind two layers that start at zero."""
     config = preset_config(preset, size_px)
     assert isinstance(config.model, MaskedGanConfig)
     model = replace(config.model, schedule=ALL_AT_ONCE)
-    config = replace(config, model=model, per_side=1, budget=Budget(None, 2))
+    config = replace(config, model=model, per_side=1, budget=Budget(None, 3))
     trainer = Trainer(
         MaskedGan(model, identities()), batches(size_px, 1), Run(tmp_path / "run"), config
     )
     before = {name: p.clone() for name, p in trainer.learner.all_modules.named_parameters()}
-    for step in range(2):
+    for step in range(3):
         trainer.place = Place(step)
         terms = trainer._step(trainer.batches.batch(step))
         assert np.isfinite(list(terms.values())).all()

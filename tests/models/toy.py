@@ -40,6 +40,7 @@ _AT_ONCE = Schedule(0.0, critic_start=0.0, critic_every=2, critic_faces=1)
 CONFIGS: dict[str, ModelConfig] = {
     "masked_gan": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE),
     "trunk": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, decoders=1, answered=0.5),
+    "referenced": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, referenced=True),
     "landmarks": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, landmarks=Landmarks()),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),
@@ -84,7 +85,8 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
         moved = int(torch.randint(-3, 4, (), generator=generator))
         warped, seen = target.roll(moved, dims=3), drawn.roll(moved, dims=3)
         who = people()[[len(sides)] * per_side]
-        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who))
+        shown = (target.flip(0) + 0.2 * eyes, target.flip(1))
+        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who, *shown))
     return Batch(step, *sides)
 
 

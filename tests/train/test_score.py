@@ -13,7 +13,7 @@ from torch import Tensor
 from faceloom.data.faceset import FaceSet
 from faceloom.faces.drawing import LandmarkKind
 from faceloom.faces.face import Patch
-from faceloom.models.base import Side
+from faceloom.models.base import ShownFaces, Side
 from faceloom.train.hold_out import Rows
 from faceloom.train.score import Score, Scorer, follows, total_of
 
@@ -29,7 +29,7 @@ class Untouched:
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return x_BCHW
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         return Patch(x_BCHW, torch.ones_like(x_BCHW[:, :1]))
 
 
@@ -39,14 +39,14 @@ class OnePicture(Untouched):
     def __init__(self, faces: dict[Side, Tensor]) -> None:
         self.faces = faces
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         return Patch(self.faces[to].expand_as(x_BCHW), torch.ones_like(x_BCHW[:, :1]))
 
 
 class Grey(Untouched):
     """Paints no face at all."""
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         return Patch(torch.zeros_like(x_BCHW), torch.ones_like(x_BCHW[:, :1]))
 
 

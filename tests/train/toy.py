@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from faceloom.data.batches import Batch, PairBatches, SideBatch
 from faceloom.faces.face import Patch
-from faceloom.models.base import Moment, Phase, Side, SwapNet
+from faceloom.models.base import Moment, Phase, ShownFaces, Side, SwapNet
 from faceloom.train.config import Budget, OptimizerConfig, TrainConfig, preset_config
 from faceloom.train.health import ProbeFaces
 from faceloom.train.loop import Trainer
@@ -36,7 +36,7 @@ class Painter(SwapNet):
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return x_BCHW
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         rgb = self.colours[to](x_BCHW).float()
         return Patch(rgb.clamp(-1, 1), torch.sigmoid(self.logit).expand_as(rgb[:, :1]))
 

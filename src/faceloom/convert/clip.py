@@ -18,6 +18,7 @@ import torch
 
 from faceloom.colour import ColourMatcher, Transfer
 from faceloom.convert.face import Painted, Placed, heat, place
+from faceloom.data.reference import FacePlaces
 from faceloom.errors import UserError
 from faceloom.faces.align import align
 from faceloom.faces.drawing import draw_landmarks
@@ -25,7 +26,7 @@ from faceloom.faces.face import Aligned
 from faceloom.faces.find import MeshLandmarker, make_detector
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
 from faceloom.image import RGB, to_tensor, to_uint8
-from faceloom.models.base import Side, Swapper
+from faceloom.models.base import ShownFaces, Side, Swapper, other_side
 from faceloom.provenance import MODEL_KEY
 from faceloom.video import (
     Frame,
@@ -304,12 +305,13 @@ def paint(
     if not faces:
         return []
     crops_BCHW = to_tensor(np.stack([face.crop_HWC for face in faces]))
+    places = FacePlaces.of(np.stack([face.mesh_4683 for face in faces]), swapper.size_px)
     kind = swapper.landmarks
     if landmarks and kind is not None:
         drawn = [draw_landmarks(face.mesh_4683, kind, swapper.size_px) for face in faces]
         crops_BCHW = torch.cat([crops_BCHW, torch.from_numpy(np.stack(drawn)).unsqueeze(1)], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
-        patch = swapper.swap(crops_BCHW, to)
+        patch = swapper.swap(crops_BCHW, to, ShownFaces(places, other_side(to)))
     alpha = patch.alpha_B1HW.float().numpy()[:, 0]
     return [Painted(*pair) for pair in zip(to_uint8(patch.rgb_BCHW), alpha, strict=True)]
 

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from faceloom.data.augment import AugmentConfig
 from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.data.referenced import References
 from faceloom.errors import UserError
 
 
@@ -19,7 +20,7 @@ class AlignedBatches(PairBatches):
 
     def __init__(
         self, a: FaceBank, b: FaceBank, size_px: int, per_side: int, seed: int,
-        config: AugmentConfig,
+        config: AugmentConfig, references: References | None = None,
     ) -> None:  # fmt: skip
         """Raises UserError if the sets cannot be aligned."""
         if len(a) != len(b):
@@ -28,7 +29,7 @@ class AlignedBatches(PairBatches):
                 " moments; make them with tools.train_trunk"
             )
         b.shares_N = a.shares_N
-        super().__init__(a, b, size_px, per_side, seed, config)
+        super().__init__(a, b, size_px, per_side, seed, config, references)
 
     def batch(self, step: int) -> Batch:
         a, b = (self._side(side, step, step_generator(self.seed, step)) for side in (0, 1))

@@ -27,6 +27,9 @@ RGB_TO_XYZ = (
     (0.0193339, 0.1191920, 0.9503041),
 )
 
+OVERSAMPLING = 1.15
+"""Stored pixels for each training pixel: resampling twice would blur otherwise."""
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -75,6 +78,11 @@ class AugmentConfig:
     """Probability that the input is reduced to 0.3 to 0.75 of its size and enlarged."""
     jpeg: float = 0.0
     """Probability that the input goes through JPEG, quality 25 to 85."""
+
+
+def stored_px(size_px: int, coverage: float) -> int:
+    """Side of stored crops of this coverage, for training at `size_px`."""
+    return round(size_px * coverage * OVERSAMPLING)
 
 
 def _uniform(count: int, spread: float, generator: Generator) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 from faceloom.data import augment, degrade
 from faceloom.data.augment import RGB_TO_XYZ, AugmentConfig
 from faceloom.data.part_swap import look_alikes, part_points, swapped_parts
+from faceloom.data.referenced import Drawn, References
 from faceloom.data.sampling import Sampling, sampling_shares
 from faceloom.data.shape_match import answer_shape, mean_shape, shape_field
 from faceloom.data.traits import FaceTraits, read_traits
@@ -29,8 +30,6 @@ from faceloom.faces.mask import PARTS, mesh_mask
 from faceloom.faces.person import PersonMask, without_background
 from faceloom.image import Mask, resize
 
-OVERSAMPLING = 1.15
-"""Stored pixels for each training pixel: resampling twice would blur otherwise."""
 _BEYOND = 1.3
 """How far a shape is matched at most, over the way to the other's mean."""
 PLANES = 3 + len(PARTS) - 1
@@ -39,7 +38,8 @@ model takes them."""
 # Each augmentation that may be switched on draws from a stream of its own, so that a batch is the
 # same but for it. Stream 1 is the models'.
 _STREAMS = {name: 2 + 2 * at for at, name in enumerate(
-    ("parts", "channels", "shadow", "motion", "warp", "downsample", "jpeg")
+    ("parts", "channels", "shadow", "motion", "warp", "downsample", "jpeg",
+     "reference")
 )}  # fmt: skip
 
 
@@ -67,6 +67,10 @@ class SideBatch:
     """The same on the target."""
     person_BE: Tensor | None = None
     """Whose face it is (`data.description`); None where the bank does not know."""
+    reference_BCHW: Tensor | None = None
+    """Another picture of the person, laid onto the target's features (`data.reference`)."""
+    swap_reference_BCHW: Tensor | None = None
+    """A picture of the other side's person, laid onto them."""
 
     def to(self, device: torch.device) -> SideBatch:
         return self._each(lambda tensor: tensor.to(device))
@@ -110,6 +114,8 @@ class FaceTable:
     traits: FaceTraits
     sources: tuple[str, ...]
     """Each face's clip."""
+    shown: tuple[str, ...]
+    """The clip that shows each face's person: another one where the face wears another's."""
     people_NE: Tensor | None = None
     """Each face's person (`data.description`); None where nobody asks."""
 
@@ -148,11 +154,12 @@ class FaceBank:
         sources: Sequence[str] | None = None,
         drawn: LandmarkKind | None = None,
         people_NE: Tensor | None = None,
+        shown: Sequence[str] | None = None,
     ) -> FaceBank:
         """As `from_crops`, a chunk at a time, so that full-size crops need not all be in memory.
 
-        `sources` names each face's clip (one clip if not given), `drawn` adds a plane of landmarks,
-        `people_NE` go with the batches.
+        `sources` names each face's clip (one clip if not given), `shown` the clip of its person
+        where that is another, `drawn` adds a plane of landmarks, `people_NE` go with the batches.
         """
         planes, eyes, reader, people = [], [], EyeReader(), PersonMask()
         meshes, crop_px = [], 1
@@ -166,7 +173,8 @@ class FaceBank:
         traits = read_traits(stored, all_meshes, np.array(eyes))
         names = tuple(sources) if sources is not None else ("",) * len(stored)
         shares = sampling_shares(sampling, traits, names)
-        table = FaceTable(all_meshes, crop_px, traits, names, people_NE)
+        whose = tuple(shown) if shown is not None else names
+        table = FaceTable(all_meshes, crop_px, traits, names, whose, people_NE)
         return cls(stored, coverage, torch.from_numpy(shares), table)
 
     def __len__(self) -> int:
@@ -193,7 +201,7 @@ def _planes(
     drawn: LandmarkKind | None,
 ) -> NDArray[np.uint8]:
     """Colour and mask planes (planes, P, P) of one stored crop."""
-    stored_px = round(size_px * coverage * OVERSAMPLING)
+    stored_px = augment.stored_px(size_px, coverage)
     side = (stored_px, stored_px)
     shrinking = stored_px < crop_HWC.shape[1]
     planes = np.empty((PLANES + (drawn is not None), *side), np.uint8)
@@ -215,9 +223,10 @@ class PairBatches:
 
     def __init__(
         self, a: FaceBank, b: FaceBank, size_px: int, per_side: int, seed: int,
-        config: AugmentConfig,
+        config: AugmentConfig, references: References | None = None,
     ) -> None:  # fmt: skip
         self.banks = (a, b)
+        self.references = references
         self.size_px = size_px
         self.per_side = per_side
         self.seed = seed
@@ -259,6 +268,7 @@ class PairBatches:
             grid, bent = augment.coarse_warp(grid, bank.coverage, config, points, drawn)
         chosen = torch.rand(count, generator=generator) < config.shape_match
         part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
+        straight = grid
         if self.to_other:
             shown_field, true_field = self._fields_on(grid, side)
             bent = torch.addcmul(bent, part, shown_field)
@@ -276,7 +286,11 @@ class PairBatches:
         person = None if people is None else people[rows]
         seen = augment.sample(stored[:, PLANES:].float(), bent) / 255 if drawn_target else None
         true_drawn = drawn_target[0] if drawn_target else None
-        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, person)
+        own, others = None, None
+        if self.references is not None:
+            stream = self._stream(side, step, "reference")
+            own, others = self.references(Drawn(side, rows, grid, straight, part.view(-1), stream))
+        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, person, own, others)
 
     def _fields_on(self, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """How a side is bent into the other's shape, mirrored for faces that are sampled so."""

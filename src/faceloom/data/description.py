@@ -40,7 +40,7 @@ _LEAST = 4
 """Pictures that a description is taken from, where there are as many."""
 _MOST = 64
 _CHUNK = 512
-_SAME_PERSON = 0.4
+SAME_PERSON = 0.4
 """Least cosine of two pictures' identities."""
 _STREAM = 6_043
 
@@ -86,7 +86,7 @@ class _Gallery:
         """What this face's source shows of the same person."""
         rows = self.by_source[self._sources[row]]
         identities = self.looks.identities
-        return rows[identities[rows] @ identities[row] > _SAME_PERSON]
+        return rows[identities[rows] @ identities[row] > SAME_PERSON]
 
 
 class _Looks:

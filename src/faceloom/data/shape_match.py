@@ -30,14 +30,14 @@ _NODES = 17
 _SMOOTHING = 1e-3
 _RIM, _RIM_POINTS = 1.25, 8
 """Beyond the frame nothing moves."""
-_CHIN = (152, 148, 377, 176, 400, 175, 199)
-_NOSE = (1, 2, 4, 5, 129, 358, 98, 327, 168, 6, 197, 195)
+CHIN = (152, 148, 377, 176, 400, 175, 199)
+NOSE = (1, 2, 4, 5, 129, 358, 98, 327, 168, 6, 197, 195)
 _PARTS = (
     (FACE_OVAL, (0.30, 0.10)),
-    (_CHIN, (0.33, 0.20)),
+    (CHIN, (0.33, 0.20)),
     (BROWS, (0.38, 0.62)),
     (RIGHT_EYE + LEFT_EYE, (0.43, 0.55)),
-    (_NOSE, (0.44, 0.45)),
+    (NOSE, (0.44, 0.45)),
     (LIPS, (0.47, 0.28)),
 )
 """How much of somebody's own shape is left on another's head, across and down: least squares over
@@ -69,11 +69,11 @@ def front_shapes(
 def answer_shape(own_M2: NDArray[np.float64], other_M2: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean shape that a face of shape `own` has in the other person's place: theirs, and of the
     difference as much of each part as exact answers have (docs/decisions/0027)."""
-    return other_M2 + _own_shares() * (own_M2 - other_M2)
+    return other_M2 + own_shares() * (own_M2 - other_M2)
 
 
 @cache
-def _own_shares() -> NDArray[np.float64]:
+def own_shares() -> NDArray[np.float64]:
     """Of each mesh point (468, 2), across and down, from those of the parts around it."""
     places = (reference_points(2) + 0.5) - 1
     known = {point: shares for points, shares in _PARTS for point in points}

@@ -35,6 +35,7 @@ __all__ = [
     "OriginConfig",
     "build_generator",
     "build_learner",
+    "is_referenced",
     "is_trunk",
     "landmark_kind",
     "learns_from_answers",
@@ -64,6 +65,11 @@ def build_learner(config: ModelConfig, identities: Tensor | None = None) -> Lear
 def is_trunk(config: ModelConfig) -> bool:
     """Whether one decoder paints everybody, told whose face it is."""
     return isinstance(config, MaskedGanConfig) and config.decoders == 1
+
+
+def is_referenced(config: ModelConfig) -> bool:
+    """Whether decoders are shown pictures of whom they paint."""
+    return isinstance(config, MaskedGanConfig) and config.referenced and config.landmarks is None
 
 
 def learns_from_answers(config: ModelConfig) -> bool:

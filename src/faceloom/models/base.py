@@ -11,15 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import torch
 from torch import Generator, Tensor, nn
 
 from faceloom.data.batches import Batch
+from faceloom.data.reference import FacePlaces
 from faceloom.faces.drawing import LandmarkKind
 from faceloom.faces.face import Patch
 from faceloom.losses.schedule import Schedule
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
+
+
+def other_side(side: Side) -> Side:
+    """The other of the two."""
+    return "b" if side == "a" else "a"
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,19 @@ class Phase:
         return [(parameters, factor) for factor, parameters in grouped.items()]
 
 
+@dataclass(frozen=True)
+class ShownFaces:
+    """What is known of faces to be swapped, beside their pictures."""
+
+    places: FacePlaces
+    """In the model's crops."""
+    of: Side
+    """Whose faces they are."""
+
+    def to(self, device: torch.device) -> ShownFaces:
+        return ShownFaces(self.places.to(device), self.of)
+
+
 class Swapper(Protocol):
     """All that conversion and evaluation see of a model."""
 
@@ -86,8 +106,9 @@ class Swapper(Protocol):
         """The code of the faces, as the decoders take it."""
         ...
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
-        """The faces painted as the person of side `to`, with opacity."""
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
+        """The faces painted as the person of side `to`, with opacity; better where it is known
+        whose faces they are and where their features lie."""
         ...
 
 
@@ -103,7 +124,7 @@ class SwapNet(nn.Module, ABC):
         """As `Swapper.encode`."""
 
     @abstractmethod
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         """As `Swapper.swap`."""
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import Batch
 from faceloom.faces.face import Patch
-from faceloom.models.base import SIDES, Moment, Phase, Side, SwapNet
+from faceloom.models.base import SIDES, Moment, Phase, ShownFaces, Side, SwapNet
 from faceloom.models.parts import NetLearner, Painted, add_terms, composite
 from faceloom.models.rivalry import Rivalry
 from faceloom.nets.discriminators import PatchDiscriminator
@@ -67,7 +67,7 @@ class TranslatorPair(SwapNet):
         rgb, logit = self.translators[to](x_BCHW)
         return composite(rgb, logit, x_BCHW)
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:  # noqa: ARG002
         painted = self.paint(x_BCHW, to)
         return Patch(painted.rgb, painted.alpha)
 

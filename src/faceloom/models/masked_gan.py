@@ -103,6 +103,9 @@ class MaskedGanConfig:
     are to be turned back: each decoder meets codes of the other's faces with a known answer."""
     returned_start: float = 0.0
     """From which share of the run on."""
+    referenced: bool = False
+    """Decoders are shown another picture of the person they paint, laid onto the face
+    (`data.reference`)."""
     landmarks: Landmarks | None = None
     learner: Literal["masked_gan"] = "masked_gan"
 
@@ -148,10 +151,10 @@ class MaskedGan(NetLearner[PairGenerator]):
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
         """The network that conversion uses."""
         if config.decoders == 1:
-            return Trunk(config.shape)
+            return Trunk(config.shape, config.referenced)
         if config.landmarks is not None:
             return LandmarkPair(config.shape, config.landmarks.kind)
-        return PairGenerator(config.shape)
+        return PairGenerator(config.shape, config.referenced)
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -217,7 +220,9 @@ class MaskedGan(NetLearner[PairGenerator]):
         shares = []
         for other, share in zip(SIDES[::-1], batch.sides, strict=True):
             first = share.part(slice(count))
-            rgb, logit = self.generator.decode(self.generator.encode(first.warped_BCHW), other)
+            rgb, logit = self.generator.decode(
+                self.generator.encode(first.warped_BCHW), other, first.swap_reference_BCHW
+            )
             share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
             painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
             warped = torch.cat([painted, share.warped_BCHW[count:]])
@@ -241,8 +246,9 @@ class MaskedGan(NetLearner[PairGenerator]):
     ) -> tuple[Tensor, Tensor]:
         known = share.person_BE
         if not isinstance(self.generator, Trunk) or known is None:
-            return self.generator.decode(code, side)
-        return self.generator.decode_as(code, known, self._doubt(known, moment))
+            return self.generator.decode(code, side, share.reference_BCHW)
+        doubt = self._doubt(known, moment)
+        return self.generator.decode_as(code, known, doubt, share.reference_BCHW)
 
     def _doubt(self, known_BE: Tensor, moment: Moment) -> Doubt:
         count, generator = len(known_BE), moment.generator
@@ -277,7 +283,10 @@ class MaskedGan(NetLearner[PairGenerator]):
             rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
             images.append(torch.lerp(target, rgb, hull))
             targets.append(target)
-            painted, logit = self.generator.decode(self._codes[side][:count], other)
+            reference = share.swap_reference_BCHW
+            painted, logit = self.generator.decode(
+                self._codes[side][:count], other, None if reference is None else reference[:count]
+            )
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
         with torch.no_grad():

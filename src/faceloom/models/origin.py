@@ -22,7 +22,7 @@ from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
 from faceloom.faces.face import Patch
 from faceloom.losses import V2_2_WEIGHTS, Schedule
-from faceloom.models.base import SIDES, Moment, Phase, Side, SwapNet
+from faceloom.models.base import SIDES, Moment, Phase, ShownFaces, Side, SwapNet
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite
 from faceloom.models.rivalry import Rivalry
 from faceloom.nets.features import FaceCritic
@@ -100,7 +100,7 @@ class OriginPair(SwapNet):
         """Colour, alpha logits if it has a mask, and colour at smaller sizes."""
         return self.decoders[to](code_BCHW)
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:  # noqa: ARG002
         rgb, logit, _ = self.decode(self.encode(x_BCHW), to)
         return Patch(rgb, Painted(rgb, logit, rgb).alpha)
 

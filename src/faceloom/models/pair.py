@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import SideBatch
 from faceloom.data.description import DESCRIPTION_SIZE, IDENTITY_SIZE, LooksSpace
+from faceloom.data.reference import COVERAGE, Gallery, answer_offset, tight_grid
 from faceloom.faces.face import Patch
-from faceloom.models.base import SIDES, Side, SwapNet
+from faceloom.models.base import SIDES, ShownFaces, Side, SwapNet
 from faceloom.models.parts import Painted
 from faceloom.nets.blocks import Style, styled_weights
 from faceloom.nets.generators import Decoder, Encoder, GeneratorShape, Told
@@ -31,11 +32,12 @@ _STYLE_SCALE = 0.1
 class PairGenerator(SwapNet):
     """The shared encoder and both decoders: all that conversion needs."""
 
-    def __init__(self, shape: GeneratorShape, coverage: float = 1.0) -> None:
+    def __init__(self, shape: GeneratorShape, referenced: bool = False) -> None:
         super().__init__()
         self.shape = shape
         self.size_px = shape.size_px
-        self.coverage = coverage
+        self.coverage = 1.0
+        self.referenced = referenced
         self.encoder = self._encoder(shape)
         self._add_decoders(shape)
 
@@ -43,7 +45,9 @@ class PairGenerator(SwapNet):
         return Encoder(shape)
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
-        self.decoders = nn.ModuleDict({side: Decoder(shape) for side in SIDES})
+        self.decoders = nn.ModuleDict({side: Decoder(shape, self.referenced) for side in SIDES})
+        if self.referenced:
+            self.galleries = nn.ModuleDict({side: Gallery(shape.size_px) for side in SIDES})
 
     def meaning(self) -> tuple[nn.Parameter, ...]:
         """The weights that say what codes mean: the encoder's and the decoders' first map's."""
@@ -53,13 +57,30 @@ class PairGenerator(SwapNet):
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return self.encoder(x_BCHW)
 
-    def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:
-        """Colour in [-1, 1] and alpha logits."""
-        return self.decoders[to](code_BD)
+    def decode(
+        self, code_BD: Tensor, to: Side, reference_BCHW: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Colour in [-1, 1] and alpha logits; `reference` is a picture of side `to`'s person, laid
+        onto the face (`references`)."""
+        return self.decoders[to](code_BD, None, reference_BCHW)
 
-    def swap(self, x_BCHW: Tensor, to: Side) -> Patch:
-        rgb_BCHW, logit_B1HW = self.decode(self.encode(x_BCHW), to)
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
+        code_BD, reference = self.encode(x_BCHW), None
+        if self.referenced and shown is not None:
+            reference = self.references(shown, to)
+        rgb_BCHW, logit_B1HW = self.decode(code_BD, to, reference)
         return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()))
+
+    def references(self, shown: ShownFaces, to: Side) -> Tensor:
+        """For each face the pictures of side `to`'s person who moves most like it, laid onto it."""
+        own, other = (cast("Gallery", self.galleries[side]) for side in (shown.of, to))
+        places = shown.places.widened(COVERAGE)
+        device = places.points_BM2.device
+        grid = tight_grid(len(places), self.size_px, COVERAGE).to(device)
+        with torch.autocast(device.type, enabled=False):  # Places are finer than bfloat16.
+            misfit = other.misfit(places, own.mean_N2)
+            offset = answer_offset(own.mean_N2, other.mean_N2)
+            return other.lay_nearest(misfit, places, offset, grid)
 
 
 class Trunk(PairGenerator):
@@ -74,7 +95,7 @@ class Trunk(PairGenerator):
     usual_E: Tensor
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
-        self.decoder = Decoder(shape)
+        self.decoder = Decoder(shape, self.referenced)
         first = self.decoder.enter.out_features
         self._channels = [conv.out_channels for conv in self.decoder.styled().values()]
         self.looks = LooksSpace()
@@ -95,14 +116,29 @@ class Trunk(PairGenerator):
         if not self.looks.fitted:
             self.looks.fit(people_PE)
 
-    def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        return self.decode_as(code_BD, self.usual_E.expand(len(code_BD), -1))
+    def decode(
+        self,
+        code_BD: Tensor,
+        to: Side,  # noqa: ARG002
+        reference_BCHW: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        usual_BE = self.usual_E.expand(len(code_BD), -1)
+        return self.decode_as(code_BD, usual_BE, None, reference_BCHW)
+
+    def references(self, shown: ShownFaces, to: Side) -> Tensor:  # noqa: ARG002
+        """The usual person has no pictures."""
+        size_px = self.size_px
+        return shown.places.points_BM2.new_zeros(len(shown.places), 3, size_px, size_px)
 
     def decode_as(
-        self, code_BD: Tensor, person_BE: Tensor, doubt: Doubt | None = None
+        self,
+        code_BD: Tensor,
+        person_BE: Tensor,
+        doubt: Doubt | None = None,
+        reference_BCHW: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Colour and alpha logits, each face as the person of its description."""
-        return self.decoder(code_BD, self._tell(person_BE, doubt))
+        return self.decoder(code_BD, self._tell(person_BE, doubt), reference_BCHW)
 
     @torch.no_grad()
     def decoder_of(self, person_E: Tensor) -> dict[str, Tensor]:

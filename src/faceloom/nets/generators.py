@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceloom.nets.blocks import LEAK, Down, Residual, Style, SubpixelUp, activate, conv3, fold
+from faceloom.nets.reference import ReferencePath
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,13 @@ class Told:
 
 
 class Decoder(nn.Module):
-    """Code (B, D) -> colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S)."""
+    """Code (B, D) -> colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S); with a picture
+    of the person beside the code if `referenced`."""
 
-    def __init__(self, shape: GeneratorShape) -> None:
+    def __init__(self, shape: GeneratorShape, referenced: bool = False) -> None:
         super().__init__()
         shape.check()
+        self.size_px = shape.size_px
         self.smallest_px = shape.smallest_px
         widths = shape.decoder_widths
         self.enter = nn.Linear(shape.code, widths[0] * self.smallest_px**2)
@@ -103,6 +106,7 @@ class Decoder(nn.Module):
             layers += [Residual(outputs) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
+        self.reference = ReferencePath(widths[-2], widths[-1], shape.head) if referenced else None
 
     def styled(self) -> dict[str, nn.Conv2d]:
         """The convolutions that styles act on, in order, by name: all but the head and those that
@@ -112,19 +116,36 @@ class Decoder(nn.Module):
         return {names[block.styled_conv]: block.styled_conv for block in blocks}
 
     def forward(
-        self, code_BD: Float[Tensor, "b d"], told: Told | None = None
+        self,
+        code_BD: Float[Tensor, "b d"],
+        told: Told | None = None,
+        reference_BCHW: Float[Tensor, "b 3 s s"] | None = None,
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
         flat = self.enter(code_BD)
         flat = F.leaky_relu(flat if told is None else flat + told.first_BE, LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
         maps = maps.contiguous(memory_format=torch.channels_last)
+        shown = None
+        if self.reference is not None:
+            if reference_BCHW is None:
+                reference_BCHW = code_BD.new_zeros(len(code_BD), 3, self.size_px, self.size_px)
+            shown = self.reference.read(reference_BCHW)
         styles = iter(() if told is None else told.styles)
         for layer in self.layers:
-            plain = isinstance(layer, nn.LeakyReLU)
-            maps = layer(maps) if plain else layer(maps, next(styles, None))
-        out_B4HW = self.head(F.leaky_relu(maps, LEAK))
-        rgb_BCHW, logit_B1HW = out_B4HW.float().split([3, 1], dim=1)
-        return torch.tanh(rgb_BCHW.contiguous()), logit_B1HW
+            if isinstance(layer, nn.LeakyReLU):
+                maps = layer(maps)
+                if shown is not None and maps.shape == shown.coarse.shape:
+                    maps = maps + shown.coarse
+            else:
+                maps = layer(maps, next(styles, None))
+        if self.reference is not None and shown is not None:
+            maps = self.reference.mix(maps + shown.fine)
+        last = F.leaky_relu(maps, LEAK)
+        rgb_BCHW, logit_B1HW = self.head(last).float().split([3, 1], dim=1)
+        rgb_BCHW = torch.tanh(rgb_BCHW.contiguous())
+        if self.reference is not None and reference_BCHW is not None:
+            rgb_BCHW = self.reference.detailed(rgb_BCHW, last, reference_BCHW)
+        return rgb_BCHW, logit_B1HW
 
 
 class LandmarkHead(nn.Module):

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceloom.data.aligned import AlignedBatches
 from faceloom.data.balance import PairBalance, pair_balance
-from faceloom.data.batches import FaceBank, PairBatches
+from faceloom.data.batches import FaceBank
 from faceloom.data.description import descriptions, person_description
 from faceloom.data.faceset import FaceSet
+from faceloom.data.reference import FacePlaces
 from faceloom.data.sampling import evenly
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, transform_mesh
@@ -29,9 +29,8 @@ from faceloom.models import (
     build_learner,
     is_trunk,
     landmark_kind,
-    learns_from_answers,
 )
-from faceloom.models.base import SIDES, Learner, Side
+from faceloom.models.base import SIDES, Learner, ShownFaces, Side
 from faceloom.models.pair import Trunk
 from faceloom.nets.blocks import seeded_init
 from faceloom.train.config import Budget, TrainConfig
@@ -39,6 +38,7 @@ from faceloom.train.distributed import Processes, connect
 from faceloom.train.health import ProbeFaces
 from faceloom.train.hold_out import held_out
 from faceloom.train.loop import Trainer
+from faceloom.train.material import keep_galleries, make_batches
 from faceloom.train.page import PAGE_FILE, write_page
 from faceloom.train.preview import FACES_A_SIDE, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
@@ -159,6 +159,7 @@ def _trainer(
     probe = ProbeFaces(
         {side: _preview_faces(face_sets[side], size_px) for side in SIDES},
         {side: _hulls(face_sets[side], size_px) for side in SIDES},
+        {side: _preview_places(face_sets[side], side) for side in SIDES},
     )
     seeded_init(config.seed)
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
@@ -168,9 +169,8 @@ def _trainer(
     if not run.begun:
         start = _started(learner, config, face_sets, people)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
-    batches = (AlignedBatches if learns_from_answers(config.model) else PairBatches)(
-        banks["a"], banks["b"], size_px, config.per_side, config.seed, config.augment
-    )
+    batches = make_batches(config, banks["a"], banks["b"])
+    keep_galleries(learner, batches)
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 
@@ -196,7 +196,7 @@ class _Previews:
     def __init__(self, run: Run, trainer: Trainer) -> None:
         assert trainer.probe is not None
         self._run = run
-        self._faces = trainer.probe.faces
+        self._probe = trainer.probe
         self._writes = trainer.processes.is_first
         self._page_at_s = 0.0
 
@@ -206,7 +206,8 @@ class _Previews:
             return
         with trainer.averaged():
             swapper = trainer.learner.swapper
-            picture = write_preview(self._run.path, swapper, self._faces, trainer.place.step)
+            faces, shown = self._probe.faces, self._probe.shown
+            picture = write_preview(self._run.path, swapper, faces, shown, trainer.place.step)
         if trainer.teller.board is not None:
             trainer.teller.board.show_picture(picture, trainer.place.step)
         if trainer.place.elapsed_s - self._page_at_s >= _PAGE_EVERY_S:
@@ -236,8 +237,10 @@ def preview_run(run_path: Path) -> Path:
     _, sides = run.read()
     loaded = load_swapper(run_path)
     size_px = loaded.swapper.size_px
-    faces = {s: _preview_faces(FaceSet.open(Path(sides[s].path)), size_px) for s in SIDES}
-    picture = write_preview(run_path, loaded.swapper, faces, loaded.step)
+    face_sets: dict[Side, FaceSet] = {s: FaceSet.open(Path(sides[s].path)) for s in SIDES}
+    faces: dict[Side, Tensor] = {s: _preview_faces(f, size_px) for s, f in face_sets.items()}
+    shown = {side: _preview_places(faces, side) for side, faces in face_sets.items()}
+    picture = write_preview(run_path, loaded.swapper, faces, shown, loaded.step)
     write_page(run)
     return picture
 
@@ -327,6 +330,7 @@ def _bank(
         sources,
         landmark_kind(config.model),
         people_NE[rows] if people_NE is not None else None,
+        [faces.records[row].shows or faces.records[row].source for row in rows],
     )
 
 
@@ -335,6 +339,11 @@ def _preview_faces(faces: FaceSet, size_px: int) -> Tensor:
     tighten = recrop_transform(faces.size_px, faces.coverage, size_px, 1.0)
     crops = [warp(crop, tighten, (size_px, size_px), "area") for crop in faces.crops(rows)]
     return to_tensor(np.stack(crops))
+
+
+def _preview_places(faces: FaceSet, side: Side) -> ShownFaces:
+    meshes = faces.meshes_N4683[evenly(len(faces), FACES_A_SIDE)]
+    return ShownFaces(FacePlaces.of(meshes, faces.size_px).widened(1 / faces.coverage), side)
 
 
 def _hulls(faces: FaceSet, size_px: int) -> Tensor:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from faceloom.models.base import SIDES, Side, Swapper
+from faceloom.models.base import SIDES, ShownFaces, Side, Swapper
 
 PROBE_EVERY = 50
 """Steps between looks at painted faces."""
@@ -153,15 +153,18 @@ class PaintedFigures:
 
 @dataclass(frozen=True)
 class ProbeFaces:
-    """A few faces of each side: tight crops (N, 3, S, S) in [-1, 1] and hulls (N, 1, S, S)."""
+    """A few faces of each side: tight crops (N, 3, S, S) in [-1, 1], hulls (N, 1, S, S), and where
+    their features lie."""
 
     faces: dict[Side, Tensor]
     hulls: dict[Side, Tensor]
+    shown: dict[Side, ShownFaces] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> ProbeFaces:
         return ProbeFaces(
             {side: tensor.to(device) for side, tensor in self.faces.items()},
             {side: tensor.to(device) for side, tensor in self.hulls.items()},
+            {side: shown.to(device) for side, shown in self.shown.items()},
         )
 
 
@@ -179,7 +182,7 @@ def look(swapper: Swapper, module: nn.Module, probe: ProbeFaces) -> dict[str, Pa
         inside = hull.mean().clamp_min(1e-6)
         real = float((source.std(dim=0) * hull.mean(dim=0)).mean() / inside)
         for to in SIDES:
-            rgb, alpha = swapper.swap(source, to)
+            rgb, alpha = swapper.swap(source, to, probe.shown.get(side))
             spread = float((rgb.std(dim=0) * hull.mean(dim=0)).mean() / inside)
             found[f"{side} as {to}"] = PaintedFigures(
                 spread / real if real > _STILL else None,

@@ -266,9 +266,8 @@ class Trainer:
             optimizer.step()
         own = self.learner.generator_modules.state_dict()
         decay = min(config.ema_decay, (1 + moment.step) / (10 + moment.step))
-        torch._foreach_lerp_(
-            list(self.average.values()), [own[name] for name in self.average], 1 - decay
-        )
+        moving = {name: t for name, t in self.average.items() if t.is_floating_point()}
+        torch._foreach_lerp_(list(moving.values()), [own[name] for name in moving], 1 - decay)
         self.place = replace(self.place, watch=health.watch_step(self.place.watch, figures))
         return values
 

@@ -13,18 +13,19 @@ from torch import Tensor
 
 from faceloom.files import write_bytes
 from faceloom.image import RGB, draw_grid, encode_image, to_uint8
-from faceloom.models.base import SIDES, Side, Swapper
+from faceloom.models.base import SIDES, ShownFaces, Side, Swapper
 
 FACES_A_SIDE = 8
 
 
-def preview_grid(swapper: Swapper, faces: dict[Side, Tensor]) -> RGB:
-    """`faces` are tight crops (N, 3, S, S) in [-1, 1] of each side; five rows a side."""
+def preview_grid(swapper: Swapper, faces: dict[Side, Tensor], shown: dict[Side, ShownFaces]) -> RGB:
+    """`faces` are tight crops (N, 3, S, S) in [-1, 1] of each side, `shown` where their features
+    lie; five rows a side."""
     rows: list[list[NDArray[np.uint8]]] = []
     for side, other in zip(SIDES, SIDES[::-1], strict=True):
         source = faces[side]
         with torch.inference_mode(), torch.autocast(source.device.type, torch.bfloat16):
-            same, swapped = swapper.swap(source, side), swapper.swap(source, other)
+            same, swapped = (swapper.swap(source, to, shown.get(side)) for to in (side, other))
         blended = swapped.alpha_B1HW * swapped.rgb_BCHW + (1 - swapped.alpha_B1HW) * source
         mask = swapped.alpha_B1HW.repeat(1, 3, 1, 1) * 2 - 1
         kinds = (source, same.rgb_BCHW, swapped.rgb_BCHW, mask, blended)
@@ -32,9 +33,15 @@ def preview_grid(swapper: Swapper, faces: dict[Side, Tensor]) -> RGB:
     return draw_grid(rows)
 
 
-def write_preview(path: Path, swapper: Swapper, faces: dict[Side, Tensor], step: int) -> Path:
+def write_preview(
+    path: Path,
+    swapper: Swapper,
+    faces: dict[Side, Tensor],
+    shown: dict[Side, ShownFaces],
+    step: int,
+) -> Path:
     """Write the grid as `previews/<step>.png` and `preview.png` of the run; gives the latter."""
-    png = encode_image(preview_grid(swapper, faces), ".png")
+    png = encode_image(preview_grid(swapper, faces, shown), ".png")
     write_bytes(path / "previews" / f"{step:08d}.png", png)
     write_bytes(path / "preview.png", png)
     return path / "preview.png"

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceloom.data.faceset import FaceSet
+from faceloom.data.reference import FacePlaces
 from faceloom.data.sampling import evenly
 from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.expression import mouth_opening
@@ -30,7 +31,7 @@ from faceloom.faces.mask import mesh_mask
 from faceloom.faces.pose import pose_of
 from faceloom.geometry import Box
 from faceloom.image import RGB, to_tensor, to_uint8, warp
-from faceloom.models.base import SIDES, Side, Swapper
+from faceloom.models.base import SIDES, ShownFaces, Side, Swapper
 
 FACES_A_SIDE = 24
 """Faces that are scored, spread evenly over the held-out ones."""
@@ -106,6 +107,8 @@ class _Held:
         inner = slice(self.edge_px, self.edge_px + size_px)
         self.inner = (inner, inner)
         self.tight = to_tensor(np.stack([picture[self.inner] for picture in self.pictures]))
+        places = FacePlaces.of(np.stack(self.meshes), wide_px)
+        self.places = places.widened(size_px / wide_px)
         hulls = [mesh_mask(mesh, "hull", (wide_px, wide_px)) for mesh in self.meshes]
         self.hulls = np.stack([hull[self.inner] for hull in hulls])
 
@@ -139,7 +142,8 @@ class Scorer:
     ) -> dict[str, float]:  # fmt: skip
         held, real = self._held[side], self._real[side]
         with torch.inference_mode(), autocast():
-            rgb, alpha = swapper.swap(held.tight.to(device), to)
+            shown = ShownFaces(held.places.to(device), side)
+            rgb, alpha = swapper.swap(held.tight.to(device), to, shown)
             blended = alpha * rgb + (1 - alpha) * held.tight.to(device)
         alpha_NHW = alpha.float().cpu().numpy()[:, 0]
         pictures = []

@@ -25,6 +25,9 @@ from faceloom.train.run import Run, read_tensors
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
+_GALLERIES = "galleries."
+"""Pictures of a pair's people are no knowledge to start from."""
+_REFERENCE = ".reference."
 _TOLD, _LOOKS = "told.weight", "told_looks.weight"
 
 
@@ -109,7 +112,7 @@ def _load(generator: nn.Module, path: Path, source: str, people_2E: Tensor | Non
     known, _ = read_tensors(path)
     if people_2E is not None:
         known |= _told(known, generator, people_2E)
-    own = generator.state_dict()
+    own = {n: t for n, t in generator.state_dict().items() if not n.startswith(_GALLERIES)}
     taken: dict[str, Tensor] = {}
     for name, tensor in own.items():
         found = next((known[n] for n in _names(name) if n in known), None)
@@ -122,7 +125,7 @@ def _load(generator: nn.Module, path: Path, source: str, people_2E: Tensor | Non
             f"{source}: none of its weights fit this model; take a run of the same preset and size,"
             " or --from none"
         )
-    generator.load_state_dict(own | taken)
+    generator.load_state_dict(generator.state_dict() | taken)
     missed = {_part(name) for name in own if name not in taken}
     return WarmStart(
         source,
@@ -138,10 +141,11 @@ def _told(known: dict[str, Tensor], generator: nn.Module, people_2E: Tensor) -> 
     before does not tell yet changes nothing."""
     if _TOLD not in known or not isinstance(generator, PairGenerator):
         return {}
-    trunk = Trunk(generator.shape)
+    trunk = Trunk(generator.shape, generator.referenced)
     own = trunk.state_dict()
     fitting = {n: t.float() for n, t in known.items() if n in own and own[n].shape == t.shape}
-    if not all(name in fitting for name in own if name.startswith(_ONE_DECODER)):
+    needed = [name for name in own if name.startswith(_ONE_DECODER) and _REFERENCE not in name]
+    if not all(name in fitting for name in needed):
         return {}
     trunk.load_state_dict(own | fitting)
     return {

@@ -1,0 +1,209 @@
+"""References: pictures of a person, laid onto the features of a face that is to become this person.
+
+A gallery holds some of a person's pictures, as unlike each other as can be. For a face, the one is
+taken in which the person moves most like it (pose, lids, lips, brows), and bent so that its mesh
+lies where the person's features will lie in that face: on the face's own mesh, moved by what the
+two people's mean shapes differ in, as far as that shows in exact answers (`shape_match`).
+
+Convention: places are x, y in [-1, 1] over a stored crop of some coverage (`augment`). Shapes: K
+pictures of a gallery, B faces, M mesh points that are used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceloom.data.augment import stored_px
+from faceloom.data.shape_match import CHIN, NOSE, own_shares
+from faceloom.faces.mask import BROWS, FACE_OVAL, INNER_MOUTH, LEFT_EYE, LIPS, RIGHT_EYE
+from faceloom.faces.pose import upright_axes
+
+_CHEEKS = (50, 280, 101, 330, 117, 346, 205, 425)
+_FOREHEAD = (151, 9, 8, 108, 337, 69, 299)
+_PARTS = (BROWS, FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS, INNER_MOUTH, CHIN, NOSE, _CHEEKS, _FOREHEAD)
+POINTS = sorted({point for part in _PARTS for point in part})
+"""Mesh points by which pictures are laid and compared."""
+GALLERY_SIZE = 48
+COVERAGE = 1.25
+"""Of a gallery's pictures."""
+_GAPS = ((13, 14), (61, 291), (159, 145), (386, 374))
+"""Lips, mouth's corners, lids: two mesh points each."""
+_GAP_WEIGHTS = (1.5, 0.7, 2.5, 2.5)
+"""What their distances count for."""
+_BLENDED = 3
+"""Pictures that a reference is blended of."""
+_NODES = 24
+"""Places a side at which the bending is known; linear in between."""
+_SOFT = 0.035
+"""Within this of a point its move holds, further off it is weighed against others'."""
+
+
+def bending(at_BM2: Tensor, to_BM2: Tensor) -> Tensor:
+    """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`: between the
+    points, their moves weighed by distance (Shepard 1968)."""
+    line = (torch.arange(_NODES, device=at_BM2.device) + 0.5) * (2 / _NODES) - 1
+    across = (line.view(1, -1, 1) - at_BM2[:, None, :, 0]) ** 2
+    down = (line.view(1, -1, 1) - at_BM2[:, None, :, 1]) ** 2
+    apart_BHWM = down.unsqueeze(2) + across.unsqueeze(1) + _SOFT**2
+    weight = apart_BHWM.square_().reciprocal_()
+    moved = weight.flatten(1, 2) @ (to_BM2 - at_BM2)
+    field = moved / weight.flatten(1, 2).sum(dim=2, keepdim=True)
+    return field.unflatten(1, (_NODES, _NODES)).permute(0, 3, 1, 2)
+
+
+def laid(pictures_B3PP: Tensor, own_BM2: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
+    """Pictures (float) whose points are `own`, bent so that these lie at `at`, sampled at the
+    grid's places: (B, 3, H, W)."""
+    field = bending(at_BM2, own_BM2)
+    moves = F.grid_sample(field, grid_BHW2, padding_mode="border", align_corners=False)
+    places = grid_BHW2 + moves.permute(0, 2, 3, 1)
+    return F.grid_sample(pictures_B3PP, places, padding_mode="border", align_corners=False)
+
+
+@dataclass(frozen=True)
+class FacePlaces:
+    """Where the features of faces lie, and how their heads are turned."""
+
+    points_BM2: Tensor
+    axes_B33: Tensor
+    """As `faces.pose.upright_axes`."""
+
+    @classmethod
+    def of(cls, meshes_B4683: NDArray[np.float32], crop_px: int) -> FacePlaces:
+        """From meshes in pixels of crops of this side."""
+        points = meshes_B4683[:, POINTS, :2].astype(np.float32)
+        axes = np.stack([upright_axes(mesh) for mesh in meshes_B4683]).astype(np.float32)
+        return cls(torch.from_numpy((points + 0.5) * (2 / crop_px) - 1), torch.from_numpy(axes))
+
+    def widened(self, times: float) -> FacePlaces:
+        """In crops that show so many times as much."""
+        return FacePlaces(self.points_BM2 / times, self.axes_B33)
+
+    def __len__(self) -> int:
+        return len(self.points_BM2)
+
+    def to(self, device: torch.device) -> FacePlaces:
+        return FacePlaces(self.points_BM2.to(device), self.axes_B33.to(device))
+
+    def rows(self, rows: Tensor) -> FacePlaces:
+        return FacePlaces(self.points_BM2[rows], self.axes_B33[rows])
+
+    def moved(self, offset_BM2: Tensor) -> Tensor:
+        """The points (B, M, 2), moved by a difference of frontal shapes as the heads are turned."""
+        return self.points_BM2 + offset_BM2 @ self.axes_B33[:, :2, :2]
+
+
+def answer_offset(from_N2: Tensor, to_N2: Tensor) -> Tensor:
+    """How the used points (M, 2) of one person's mean shape (468, 2) move when the other's face is
+    laid over it, as in exact answers."""
+    shares = torch.from_numpy(own_shares()[POINTS]).to(from_N2)
+    return shares * (to_N2 - from_N2)[POINTS]
+
+
+def tight_grid(count: int, size_px: int, coverage: float) -> Tensor:
+    """Sampling grids (count, size, size, 2) of the tight frame within crops of wider coverage."""
+    line = (torch.arange(size_px) + 0.5) * (2 / size_px / coverage) - 1 / coverage
+    across, down = torch.meshgrid(line, line, indexing="xy")
+    return torch.stack([across, down], dim=-1).expand(count, -1, -1, -1)
+
+
+class Gallery(nn.Module):
+    """Some of one person's pictures, part of a model that takes references; empty as made."""
+
+    pictures_K3PP: Tensor
+    points_KM2: Tensor
+    mean_N2: Tensor
+
+    def __init__(self, size_px: int) -> None:
+        super().__init__()
+        side_px = stored_px(size_px, COVERAGE)
+        blank = torch.zeros(GALLERY_SIZE, 3, side_px, side_px, dtype=torch.uint8)
+        self.register_buffer("pictures_K3PP", blank)
+        self.register_buffer("points_KM2", torch.zeros(GALLERY_SIZE, len(POINTS), 2))
+        self.register_buffer("mean_N2", torch.zeros(468, 2))
+
+    @torch.no_grad()
+    def fill(
+        self, pictures_N3PP: Tensor, coverage: float, places: FacePlaces, mean_N2: Tensor
+    ) -> NDArray[np.int64]:
+        """Take those of a person's pictures (bytes, of this coverage) that are most unlike each
+        other; gives their rows. A person with fewer pictures has some twice.
+
+        Places, and the person's mean shape, are in crops of the gallery's coverage."""
+        rows = np.resize(far_apart(movement(places.points_BM2, mean_N2), GALLERY_SIZE),
+                         GALLERY_SIZE)  # fmt: skip
+        pictures = pictures_N3PP[rows]
+        side_px = self.pictures_K3PP.shape[-1]
+        if coverage != COVERAGE or pictures.shape[-1] != side_px:
+            grid = tight_grid(len(rows), side_px, coverage / COVERAGE)
+            pictures = F.grid_sample(
+                pictures.float(), grid, padding_mode="border", align_corners=False
+            ).round()
+        self.pictures_K3PP.copy_(pictures)
+        self.points_KM2.copy_(places.points_BM2[rows])
+        self.mean_N2.copy_(mean_N2)
+        return rows
+
+    def misfit(self, places: FacePlaces, mean_N2: Tensor) -> Tensor:
+        """How unlike each picture (B, K) the faces move that are another person's, of this mean
+        shape."""
+        own = movement(self.points_KM2, self.mean_N2)
+        return torch.cdist(movement(places.points_BM2, mean_N2), own)
+
+    def lay(
+        self, chosen_B: Tensor, places: FacePlaces, offset_M2: Tensor | float, grid_BHW2: Tensor
+    ) -> Tensor:
+        """The chosen pictures in [-1, 1], laid onto faces at these places, moved by `offset`."""
+        pictures = self.pictures_K3PP[chosen_B].float() / 127.5 - 1
+        at = places.moved(torch.as_tensor(offset_M2).expand_as(places.points_BM2))
+        return laid(pictures, self.points_KM2[chosen_B], at, grid_BHW2)
+
+    def lay_nearest(
+        self, misfit_BK: Tensor, places: FacePlaces, offset_M2: Tensor | float, grid_BHW2: Tensor
+    ) -> Tensor:
+        """As `lay`, a mean of the pictures that fit best. Each counts for how much better it fits
+        than the first that is left out, so that none appears at once as a face moves on."""
+        least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
+        weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
+        weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
+        return torch.stack(
+            [
+                weight_BK[:, k].view(-1, 1, 1, 1)
+                * self.lay(chosen_BK[:, k], places, offset_M2, grid_BHW2)
+                for k in range(_BLENDED)
+            ]
+        ).sum(dim=0)
+
+
+def movement(points_BM2: Tensor, mean_N2: Tensor) -> Tensor:
+    """How far points are from a person's mean frontal shape, and gaps of lids and lips from what
+    they are in it: (B, 2 M + gaps). The first says how the head is turned, the gaps what the face
+    does; they are weighed so that neither outdoes the other."""
+    mean_M2 = mean_N2[POINTS]
+    moves = (points_BM2 - mean_M2).flatten(1) / len(POINTS) ** 0.5
+    weight = torch.tensor(_GAP_WEIGHTS, device=moves.device)
+    return torch.cat([moves, (_gaps(points_BM2) - _gaps(mean_M2)) * weight], dim=1)
+
+
+def _gaps(points_BM2: Tensor) -> Tensor:
+    one, other = ([POINTS.index(gap[end]) for gap in _GAPS] for end in (0, 1))
+    return (points_BM2[..., one, :] - points_BM2[..., other, :]).norm(dim=-1)
+
+
+def far_apart(values_NF: Tensor, count: int) -> NDArray[np.int64]:
+    """Rows that are most unlike each other, the most usual one first, each next the farthest from
+    all before (Gonzalez 1985)."""
+    first = int((values_NF - values_NF.mean(dim=0)).square().sum(dim=1).argmin())
+    rows, nearest = [first], torch.full((len(values_NF),), torch.inf)
+    while len(rows) < min(count, len(values_NF)):
+        apart = (values_NF - values_NF[rows[-1]]).square().sum(dim=1)
+        nearest = torch.minimum(nearest, apart)
+        nearest[rows] = -1
+        rows.append(int(nearest.argmax()))
+    return np.array(rows)

@@ -1,0 +1,180 @@
+"""Which reference goes with which face of a training batch.
+
+Pair: each side has a gallery (`reference`). A face is restored with a picture of its own person
+from another time; the other person's is laid onto it for the swap. Crowd: each face gets another
+picture of the person it is to become, out of all that the first set has of them.
+
+Some faces get none, so that a decoder can do without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from faceloom.data import augment
+from faceloom.data.description import IDENTITY_SIZE, SAME_PERSON, SHAPE_SIZE
+from faceloom.data.reference import COVERAGE, POINTS, FacePlaces, Gallery, answer_offset, laid
+from faceloom.data.shape_match import own_shares
+
+if TYPE_CHECKING:
+    from faceloom.data.batches import FaceBank
+
+_NONE = 0.08
+"""Probability that a face gets no reference."""
+_MISSED = 0.4
+"""Probability that a picture cannot be chosen: another performance has no picture so near."""
+_SAME_MOMENT = 15
+"""Faces of one clip that are nearer than this in its order are of the same moment."""
+_MISLAID = 0.007
+"""How far references stray, as `AugmentConfig.warp`: the mesh is no nearer to the truth."""
+
+
+class Drawn(NamedTuple):
+    """The faces of one side of a batch, and how they are sampled."""
+
+    side: int
+    rows: Tensor
+    grid: Tensor
+    """The target's."""
+    straight: Tensor
+    """The same before the other's mean shape bends it."""
+    bent_B: Tensor
+    """How far towards that shape the input is bent."""
+    generator: Generator
+
+
+class References(Protocol):
+    """What `PairBatches` asks for references."""
+
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+        """References of the faces (B, 3, S, S), and of the other person laid onto them."""
+        ...
+
+
+class PairReferences:
+    """Two people, each with a gallery out of their bank."""
+
+    def __init__(self, a: FaceBank, b: FaceBank, size_px: int) -> None:
+        banks = (a, b)
+        self._scales = [bank.coverage / COVERAGE for bank in banks]
+        self._sources = [np.array(bank.table.sources) for bank in banks]
+        self._places = [
+            face_places(bank).widened(1 / scale)
+            for bank, scale in zip(banks, self._scales, strict=True)
+        ]
+        self.galleries = [Gallery(size_px) for _ in banks]
+        self._rows = [
+            gallery.fill(
+                bank.planes[:, :3], bank.coverage, places,
+                torch.from_numpy(bank.shape_M2() * scale).float(),
+            )
+            for gallery, bank, places, scale in zip(
+                self.galleries, banks, self._places, self._scales, strict=True
+            )
+        ]  # fmt: skip
+        one, two = (gallery.mean_N2 for gallery in self.galleries)
+        self._offsets = [answer_offset(one, two), answer_offset(two, one)]
+        self._apart = [(two - one)[POINTS], (one - two)[POINTS]]
+
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+        side, rows, generator = drawn.side, drawn.rows, drawn.generator
+        own, other = self.galleries[side], self.galleries[1 - side]
+        places = self._places[side].rows(rows)
+        missed = torch.rand(2, len(rows), len(own.pictures_K3PP), generator=generator) < _MISSED
+        same = torch.from_numpy(self._same_moment(side, rows.numpy()))
+        barred = missed[0] | same
+        chosen = own.misfit(places, own.mean_N2).masked_fill(barred, torch.inf).argmin(dim=1)
+        scale = self._scales[side]
+        reference = own.lay(chosen, places, 0.0, scale * strayed(drawn, COVERAGE * scale))
+        reference[barred.all(dim=1)] = 0
+        chosen = other.misfit(places, own.mean_N2).masked_fill(missed[1], torch.inf).argmin(dim=1)
+        bent = drawn.bent_B.view(-1, 1, 1)
+        offset = torch.lerp(self._offsets[side], self._apart[side], bent)
+        swapped = other.lay(chosen, places, offset, scale * drawn.straight)
+        return without_some(reference, generator), swapped
+
+    def _same_moment(self, side: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        taken, sources = self._rows[side], self._sources[side]
+        near = np.abs(rows[:, None] - taken[None]) < _SAME_MOMENT
+        return near & (sources[rows][:, None] == sources[taken][None])
+
+
+class CrowdReferences:
+    """Two banks of the same moments (`aligned`): the second shows other people's faces, of whom the
+    first has pictures."""
+
+    def __init__(self, a: FaceBank, b: FaceBank) -> None:
+        """Raises ValueError if the banks' people are not described."""
+        self._bank = a
+        self._places = face_places(a)
+        described = [bank.table.people_NE for bank in (a, b)]
+        if described[0] is None or described[1] is None:
+            raise ValueError("the people of a crowd must be described")
+        self._others = [_pictures_of(bank, a) for bank in (a, b)]
+        shapes = [
+            people[:, IDENTITY_SIZE : IDENTITY_SIZE + SHAPE_SIZE].unflatten(1, (-1, 2))[:, POINTS]
+            for people in described
+            if people is not None
+        ]
+        shares = torch.from_numpy(own_shares()[POINTS].astype(np.float32))
+        self._offsets = [torch.zeros_like(shapes[0]), (shapes[1] - shapes[0]) * shares]
+        traits = a.table.traits
+        self._traits = torch.from_numpy(np.concatenate([traits.pose, traits.expression], axis=1))
+
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+        chosen = torch.tensor([self._choose(drawn, int(row)) for row in drawn.rows])
+        places = self._places.rows(drawn.rows)
+        pictures = self._bank.planes[chosen, :3].float() / 127.5 - 1
+        at = places.moved(self._offsets[drawn.side][drawn.rows])
+        grid = strayed(drawn, self._bank.coverage)
+        reference = laid(pictures, self._places.points_BM2[chosen], at, grid)
+        reference[chosen == drawn.rows] = 0  # There is no other picture.
+        return without_some(reference, drawn.generator), None
+
+    def _choose(self, drawn: Drawn, row: int) -> int:
+        others = self._others[drawn.side][row]
+        others = others[others != row]
+        if not len(others):
+            return row
+        misfit = (self._traits[others] - self._traits[row]).square().sum(dim=1)
+        missed = torch.rand(len(others), generator=drawn.generator) < _MISSED
+        missed[torch.randint(len(others), (), generator=drawn.generator)] = False
+        return int(others[misfit.masked_fill(missed, torch.inf).argmin()])
+
+
+def face_places(bank: FaceBank) -> FacePlaces:
+    """Of all faces of a bank, over its stored crops."""
+    return FacePlaces.of(bank.table.meshes_N4683, bank.table.crop_px)
+
+
+def strayed(drawn: Drawn, coverage: float) -> Tensor:
+    """The target's grid, a little bent."""
+    points = torch.randn(len(drawn.rows), 2, 5, 5, generator=drawn.generator)
+    return augment.warp_grid(drawn.grid, coverage, _MISLAID, points)
+
+
+def without_some(references_BCHW: Tensor, generator: Generator) -> Tensor:
+    """Some of them taken away."""
+    none = torch.rand(len(references_BCHW), generator=generator) < _NONE
+    references_BCHW[none] = 0
+    return references_BCHW
+
+
+def _pictures_of(bank: FaceBank, lenders: FaceBank) -> list[Tensor]:
+    """For each face of a bank, the rows of `lenders` that show the person it shows."""
+    people, known = bank.table.people_NE, lenders.table.people_NE
+    assert people is not None
+    assert known is not None
+    sources = np.array(lenders.table.sources)
+    by_source = {name: torch.from_numpy(np.flatnonzero(sources == name)) for name in set(sources)}
+    found = []
+    for row, name in enumerate(bank.table.shown):
+        rows = by_source.get(name, torch.zeros(0, dtype=torch.int64))
+        alike = known[rows, :IDENTITY_SIZE] @ people[row, :IDENTITY_SIZE]
+        found.append(rows[alike > SAME_PERSON])
+    return found

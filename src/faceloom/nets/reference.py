@@ -1,0 +1,83 @@
+"""What a decoder takes from a reference: another picture of the person it paints, already laid onto
+the features of the face to be painted (`data.reference`).
+
+A code says how the face is turned, lit and what it does; it is too small to say where every hair of
+a brow is. The reference shows it, in another light and seldom with the same expression. So it is
+given in two ways: as maps that are added to the decoder's own, and as fine detail, by which the
+painted colours are multiplied as far as a learned gate lets it through: eyes that look elsewhere
+and a mouth that is shut in the reference stay out.
+
+Shapes: references (B, 3, S, S) in [-1, 1]; 0 in all where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceloom.nets.blocks import LEAK, Down, Residual, SubpixelUp, activate, conv3, fold
+
+_COARSE_PX = 8
+"""Detail is what is finer than this."""
+_BLACK = 0.04
+"""Added to light, 0 to 1, so that noise in the dark is no detail."""
+_DETAIL_LIMIT = 1.0
+"""Of detail, as a logarithm."""
+_GATE_START = -1.0
+"""The gate's logit before anything is learned."""
+
+
+@dataclass(frozen=True)
+class ReferenceMaps:
+    """What a reference gives a decoder, from the larger map to the smaller."""
+
+    fine: Tensor
+    coarse: Tensor
+
+
+class ReferencePath(nn.Module):
+    """Reads references for a decoder whose last two maps have these widths, and lets their detail
+    into what it paints. As drawn, it adds nothing to the maps."""
+
+    def __init__(self, coarse_width: int, fine_width: int, head: int) -> None:
+        super().__init__()
+        self.head = head
+        self.enter = conv3(3 * head**2, fine_width)
+        self.fine = Residual(fine_width)
+        self.down = Down(fine_width, coarse_width)
+        self.coarse = Residual(coarse_width)
+        self.add_coarse = nn.Conv2d(coarse_width, coarse_width, 1)
+        self.add_fine = nn.Conv2d(fine_width, fine_width, 1)
+        for last in (self.add_coarse, self.add_fine):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        self.mix = Residual(fine_width)
+        self.gate = SubpixelUp(fine_width, 1, head, gain=0.1)
+        nn.init.constant_(self.gate.conv.bias, _GATE_START)  # type: ignore[arg-type]
+
+    def read(self, reference_BCHW: Tensor) -> ReferenceMaps:
+        """The maps of references, to be added to the decoder's."""
+        fine = self.fine(activate(self.enter(fold(reference_BCHW, self.head))))
+        coarse = self.coarse(self.down(F.leaky_relu(fine, LEAK)))
+        return ReferenceMaps(
+            self.add_fine(F.leaky_relu(fine, LEAK)), self.add_coarse(F.leaky_relu(coarse, LEAK))
+        )
+
+    def detailed(self, rgb_BCHW: Tensor, maps_BCHW: Tensor, reference_BCHW: Tensor) -> Tensor:
+        """The painted colours in [-1, 1] with the reference's detail, by the decoder's last
+        maps."""
+        gate_B1HW = torch.sigmoid(self.gate(maps_BCHW).float().contiguous())
+        factor = torch.exp(gate_B1HW * detail(reference_BCHW.float()))
+        lifted = 1 + 2 * _BLACK
+        return ((rgb_BCHW + lifted) * factor - lifted).clamp(-1, 1)
+
+
+def detail(image_BCHW: Tensor) -> Tensor:
+    """How much lighter each pixel is than what is around it, as a logarithm."""
+    light = (image_BCHW + 1) / 2 + _BLACK
+    size = (light.shape[-2], light.shape[-1])
+    around = F.interpolate(F.avg_pool2d(light, _COARSE_PX), size=size, mode="bilinear")
+    return torch.log(light / around).clamp(-_DETAIL_LIMIT, _DETAIL_LIMIT)

@@ -1,0 +1,32 @@
+"""What a learner is trained on: both sides' banks, and for models that take them references."""
+
+from __future__ import annotations
+
+from faceloom.data.aligned import AlignedBatches
+from faceloom.data.batches import FaceBank, PairBatches
+from faceloom.data.referenced import CrowdReferences, PairReferences, References
+from faceloom.models import is_referenced, learns_from_answers
+from faceloom.models.base import SIDES, Learner
+from faceloom.models.pair import PairGenerator
+from faceloom.train.config import TrainConfig
+
+
+def make_batches(config: TrainConfig, a: FaceBank, b: FaceBank) -> PairBatches:
+    """The batches of this configuration.
+
+    Raises UserError if a model that learns from answers gets sets of other moments.
+    """
+    size_px, answers = config.model.shape.size_px, learns_from_answers(config.model)
+    references: References | None = None
+    if is_referenced(config.model):
+        references = CrowdReferences(a, b) if answers else PairReferences(a, b, size_px)
+    kind = AlignedBatches if answers else PairBatches
+    return kind(a, b, size_px, config.per_side, config.seed, config.augment, references)
+
+
+def keep_galleries(learner: Learner, batches: PairBatches) -> None:
+    """Have the model carry the pictures that it will be shown in use."""
+    generator, references = learner.generator_modules, batches.references
+    if isinstance(generator, PairGenerator) and isinstance(references, PairReferences):
+        for side, gallery in zip(SIDES, references.galleries, strict=True):
+            generator.galleries[side].load_state_dict(gallery.state_dict())

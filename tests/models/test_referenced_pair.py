@@ -1,0 +1,136 @@
+"""A pair that is shown pictures of whom it paints: the right person's, in the right place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.data.test_reference import mean_mesh, mean_shape, places
+from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
+from torch import Tensor, nn
+
+from faceloom.convert.clip import paint
+from faceloom.data.reference import COVERAGE, FacePlaces, Gallery
+from faceloom.faces.face import Aligned, Patch
+from faceloom.geometry import Similarity
+from faceloom.models import MaskedGanConfig, build_generator, is_referenced
+from faceloom.models.base import SIDES, ShownFaces, Side, SwapNet
+from faceloom.models.landmarked import Landmarks
+from faceloom.models.pair import PairGenerator
+from faceloom.nets.generators import Decoder
+from faceloom.train.run import load_swapper
+from faceloom.train.warm_start import warm_start
+
+CROP_PX = 200
+
+
+def filled(levels: dict[Side, int]) -> PairGenerator:
+    """A pair whose galleries hold one grey a side, and whose gates stand open."""
+    torch.manual_seed(0)
+    pair = PairGenerator(TINY, referenced=True)
+    for side, level in levels.items():
+        gallery, decoder = pair.galleries[side], pair.decoders[side]
+        assert isinstance(gallery, Gallery)
+        picture = torch.full_like(gallery.pictures_K3PP[:1], level)
+        line = picture.shape[-1] // 2
+        picture[..., line - 1 : line + 1, :] = 0
+        gallery.fill(picture, COVERAGE, places(mean_mesh()), mean_shape())
+        assert isinstance(decoder, Decoder)
+        assert decoder.reference is not None
+        bias = decoder.reference.gate.conv.bias
+        assert bias is not None
+        nn.init.constant_(bias, 30.0)
+    return pair.eval()
+
+
+def shown(of: Side, count: int = 1) -> ShownFaces:
+    tight = FacePlaces.of(np.stack([mean_mesh(coverage=1.0)] * count), CROP_PX)
+    return ShownFaces(tight, of)
+
+
+@torch.no_grad()
+def test_detail_of_the_person_to_paint_shows_in_the_swap() -> None:
+    pair = filled({"a": 255, "b": 60})
+    face = torch.rand(1, 3, SIZE_PX, SIZE_PX) * 2 - 1
+    middle = slice(SIZE_PX // 2 - 1, SIZE_PX // 2 + 1)
+    for to in SIDES:
+        lined = pair.swap(face, to, shown("a")).rgb_BCHW - pair.swap(face, to).rgb_BCHW
+        assert float(lined[:, :, middle, 8:-8].mean()) < -0.3
+        assert float(lined[:, :, :20].abs().mean()) < 0.05
+
+
+@torch.no_grad()
+def test_references_fill_the_models_own_crop() -> None:
+    pair = filled({"a": 255, "b": 60})
+    for to, level in (("a", 1.0), ("b", 60 / 127.5 - 1)):
+        found = pair.references(shown("a", 3), to)  # type: ignore[arg-type]
+        assert found.shape == (3, 3, SIZE_PX, SIZE_PX)
+        assert float(found[:, :, :20].median()) == pytest.approx(level, abs=1e-3)
+        dark = int(found[0, 0, :, SIZE_PX // 2].argmin())
+        assert abs(dark - SIZE_PX / 2) <= 1
+
+
+def test_a_run_keeps_the_pictures_it_was_trained_with(tmp_path: Path) -> None:
+    trainer = toy_trainer(CONFIGS["referenced"], tmp_path, 2)
+    generator = trainer.learner.generator_modules
+    assert isinstance(generator, PairGenerator)
+    for side, gallery in filled({"a": 200, "b": 60}).galleries.items():
+        generator.galleries[side].load_state_dict(gallery.state_dict())
+    trainer.average |= {n: t.clone() for n, t in generator.state_dict().items() if "galleries" in n}
+    trainer.fit()
+    loaded = load_swapper(tmp_path).swapper
+    assert isinstance(loaded, PairGenerator)
+    for side, level in (("a", 200), ("b", 60)):
+        pictures = loaded.galleries[side].pictures_K3PP
+        assert isinstance(pictures, Tensor)
+        assert pictures.dtype == torch.uint8
+        assert int(pictures.max()) == level
+
+
+class Recorder(SwapNet):
+    """Keeps what it is told of faces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size_px, self.coverage = CROP_PX, 1.0
+        self.seen: list[ShownFaces | None] = []
+
+    def encode(self, x_BCHW: Tensor) -> Tensor:
+        return x_BCHW
+
+    def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
+        self.seen.append(shown)
+        return Patch(x_BCHW, x_BCHW[:, :1] * 0 + 1)
+
+
+def test_conversion_tells_where_features_lie_and_whose_they_are() -> None:
+    crop = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
+    face = Aligned(crop, Similarity(1.0, 0.0, 0.0, 0.0), mean_mesh(coverage=1.0))
+    recorder = Recorder()
+    paint(recorder, [face, face], "b")
+    told = recorder.seen[0]
+    assert told is not None
+    assert told.of == "a"
+    assert torch.equal(told.places.points_BM2, shown("a", 2).places.points_BM2)
+
+
+def test_a_trunk_brings_what_it_has_and_no_pictures(tmp_path: Path) -> None:
+    trunk, config = CONFIGS["trunk"], CONFIGS["referenced"]
+    assert isinstance(trunk, MaskedGanConfig)
+    for referenced, left_out in ((True, ()), (False, ("decoders.a", "decoders.b"))):
+        run = tmp_path / str(referenced)
+        toy_trainer(replace(trunk, referenced=referenced), run, 1).fit()
+        start = warm_start(build_generator(config), str(run), SIZE_PX)
+        assert start is not None
+        assert start.left_out == left_out
+        assert (start.share == 1) == referenced
+
+
+def test_landmarks_and_references_do_not_go_together() -> None:
+    config = CONFIGS["referenced"]
+    assert isinstance(config, MaskedGanConfig)
+    assert is_referenced(config)
+    assert not is_referenced(replace(config, landmarks=Landmarks()))
