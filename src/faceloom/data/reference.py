@@ -44,23 +44,35 @@ _SOFT = 0.035
 """Within this of a point its move holds, further off it is weighed against others'."""
 
 
-def bending(at_BM2: Tensor, to_BM2: Tensor) -> Tensor:
-    """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`: between the
-    points, their moves weighed by distance (Shepard 1968)."""
+def pull(at_BM2: Tensor) -> Tensor:
+    """How much the move of each point counts at each node over the crop (B, nodes ** 2, M): weighed
+    by distance (Shepard 1968), 1 in all at a node."""
     line = (torch.arange(_NODES, device=at_BM2.device) + 0.5) * (2 / _NODES) - 1
     across = (line.view(1, -1, 1) - at_BM2[:, None, :, 0]) ** 2
-    down = (line.view(1, -1, 1) - at_BM2[:, None, :, 1]) ** 2
-    apart_BHWM = down.unsqueeze(2) + across.unsqueeze(1) + _SOFT**2
-    weight = apart_BHWM.square_().reciprocal_()
-    moved = weight.flatten(1, 2) @ (to_BM2 - at_BM2)
-    field = moved / weight.flatten(1, 2).sum(dim=2, keepdim=True)
+    down = (line.view(1, -1, 1) - at_BM2[:, None, :, 1]) ** 2 + _SOFT**2
+    apart_BHWM = down.unsqueeze(2) + across.unsqueeze(1)
+    weight = apart_BHWM.square_().reciprocal_().flatten(1, 2)
+    return weight.div_(weight.sum(dim=2, keepdim=True))
+
+
+def bending(at_BM2: Tensor, to_BM2: Tensor, pull_BNM: Tensor | None = None) -> Tensor:
+    """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`; `pull` is made
+    here if not given."""
+    pull_BNM = pull(at_BM2) if pull_BNM is None else pull_BNM
+    field = pull_BNM @ (to_BM2 - at_BM2)
     return field.unflatten(1, (_NODES, _NODES)).permute(0, 3, 1, 2)
 
 
-def laid(pictures_B3PP: Tensor, own_BM2: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
+def laid(
+    pictures_B3PP: Tensor,
+    own_BM2: Tensor,
+    at_BM2: Tensor,
+    grid_BHW2: Tensor,
+    pull_BNM: Tensor | None = None,
+) -> Tensor:
     """Pictures (float) whose points are `own`, bent so that these lie at `at`, sampled at the
     grid's places: (B, 3, H, W)."""
-    field = bending(at_BM2, own_BM2)
+    field = bending(at_BM2, own_BM2, pull_BNM)
     moves = F.grid_sample(field, grid_BHW2, padding_mode="border", align_corners=False)
     places = grid_BHW2 + moves.permute(0, 2, 3, 1)
     return F.grid_sample(pictures_B3PP, places, padding_mode="border", align_corners=False)
@@ -172,13 +184,15 @@ class Gallery(nn.Module):
         least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
         weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
         weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
-        return torch.stack(
-            [
-                weight_BK[:, k].view(-1, 1, 1, 1)
-                * self.lay(chosen_BK[:, k], places, offset_M2, grid_BHW2)
-                for k in range(_BLENDED)
-            ]
-        ).sum(dim=0)
+        at = places.moved(torch.as_tensor(offset_M2).expand_as(places.points_BM2))
+        blended, shared = torch.zeros(()), pull(at)
+        for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
+            pictures = self.pictures_K3PP[chosen_B].float() / 127.5 - 1
+            own = self.points_KM2[chosen_B]
+            blended = blended + weight_B.view(-1, 1, 1, 1) * laid(
+                pictures, own, at, grid_BHW2, shared
+            )
+        return blended
 
 
 def movement(points_BM2: Tensor, mean_N2: Tensor) -> Tensor:
