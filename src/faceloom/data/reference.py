@@ -36,9 +36,9 @@ _GAPS = ((13, 14), (61, 291), (159, 145), (386, 374))
 """Lips, mouth's corners, lids: two mesh points each."""
 _GAP_WEIGHTS = (1.5, 0.7, 2.5, 2.5)
 """What their distances count for."""
-_BLENDED = 3
+_BLENDED = 2
 """Pictures that a reference is blended of."""
-_NODES = 24
+_NODES = 16
 """Places a side at which the bending is known; linear in between."""
 _SOFT = 0.035
 """Within this of a point its move holds, further off it is weighed against others'."""
