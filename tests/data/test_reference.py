@@ -105,7 +105,7 @@ def test_a_reference_passes_from_one_picture_to_the_next_as_a_mouth_opens() -> N
     gallery = gallery_of(*map(open_mouthed, gaps), step=5)
     seen = places(*map(open_mouthed, np.linspace(4, 40, 145)))  # A quarter of a gap each.
     grid = tight_grid(len(seen), SIZE_PX, COVERAGE)
-    blended = gallery.lay_nearest(gallery.misfit(seen, mean_shape()), seen, 0.0, grid)
+    blended = gallery.lay_nearest(gallery.misfit(seen, mean_shape()), seen.points_BM2, grid)
     level = ((blended + 1) * 127.5).mean(dim=(1, 2, 3))
     assert float(level.diff().min()) > -0.1
     assert float(level.diff().max()) < 2.5  # Five from one picture to the next.

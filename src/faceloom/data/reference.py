@@ -169,29 +169,26 @@ class Gallery(nn.Module):
         return torch.cdist(movement(places.points_BM2, mean_N2), own)
 
     def lay(
-        self, chosen_B: Tensor, places: FacePlaces, offset_M2: Tensor | float, grid_BHW2: Tensor
+        self,
+        chosen_B: Tensor,
+        at_BM2: Tensor,
+        grid_BHW2: Tensor,
+        pull_BNM: Tensor | None = None,
     ) -> Tensor:
-        """The chosen pictures in [-1, 1], laid onto faces at these places, moved by `offset`."""
+        """The chosen pictures in [-1, 1], bent so that their points lie at `at` (`laid`)."""
         pictures = self.pictures_K3PP[chosen_B].float() / 127.5 - 1
-        at = places.moved(torch.as_tensor(offset_M2).expand_as(places.points_BM2))
-        return laid(pictures, self.points_KM2[chosen_B], at, grid_BHW2)
+        return laid(pictures, self.points_KM2[chosen_B], at_BM2, grid_BHW2, pull_BNM)
 
-    def lay_nearest(
-        self, misfit_BK: Tensor, places: FacePlaces, offset_M2: Tensor | float, grid_BHW2: Tensor
-    ) -> Tensor:
+    def lay_nearest(self, misfit_BK: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
         """As `lay`, a mean of the pictures that fit best. Each counts for how much better it fits
         than the first that is left out, so that none appears at once as a face moves on."""
         least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
         weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
         weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
-        at = places.moved(torch.as_tensor(offset_M2).expand_as(places.points_BM2))
-        blended, shared = torch.zeros(()), pull(at)
+        blended, shared = torch.zeros(()), pull(at_BM2)
         for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
-            pictures = self.pictures_K3PP[chosen_B].float() / 127.5 - 1
-            own = self.points_KM2[chosen_B]
-            blended = blended + weight_B.view(-1, 1, 1, 1) * laid(
-                pictures, own, at, grid_BHW2, shared
-            )
+            picture = self.lay(chosen_B, at_BM2, grid_BHW2, shared)
+            blended = blended + weight_B.view(-1, 1, 1, 1) * picture
         return blended
 
 

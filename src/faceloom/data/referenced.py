@@ -90,12 +90,12 @@ class PairReferences:
         barred = missed[0] | same
         chosen = own.misfit(places, own.mean_N2).masked_fill(barred, torch.inf).argmin(dim=1)
         scale = self._scales[side]
-        reference = own.lay(chosen, places, 0.0, scale * strayed(drawn, COVERAGE * scale))
+        reference = own.lay(chosen, places.points_BM2, scale * strayed(drawn, COVERAGE * scale))
         reference[barred.all(dim=1)] = 0
         chosen = other.misfit(places, own.mean_N2).masked_fill(missed[1], torch.inf).argmin(dim=1)
         bent = drawn.bent_B.view(-1, 1, 1)
         offset = torch.lerp(self._offsets[side], self._apart[side], bent)
-        swapped = other.lay(chosen, places, offset, scale * drawn.straight)
+        swapped = other.lay(chosen, places.moved(offset), scale * drawn.straight)
         return without_some(reference, generator), swapped
 
     def _same_moment(self, side: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

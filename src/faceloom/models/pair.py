@@ -79,8 +79,8 @@ class PairGenerator(SwapNet):
         grid = tight_grid(len(places), self.size_px, COVERAGE).to(device)
         with torch.autocast(device.type, enabled=False):  # Places are finer than bfloat16.
             misfit = other.misfit(places, own.mean_N2)
-            offset = answer_offset(own.mean_N2, other.mean_N2)
-            return other.lay_nearest(misfit, places, offset, grid)
+            at = places.moved(answer_offset(own.mean_N2, other.mean_N2))
+            return other.lay_nearest(misfit, at, grid)
 
 
 class Trunk(PairGenerator):

@@ -5,21 +5,24 @@ from __future__ import annotations
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.batches import FaceBank, PairBatches
 from faceloom.data.referenced import CrowdReferences, PairReferences, References
-from faceloom.models import is_referenced, learns_from_answers
+from faceloom.models import is_referenced, is_trunk, learns_from_answers
 from faceloom.models.base import SIDES, Learner
 from faceloom.models.pair import PairGenerator
 from faceloom.train.config import TrainConfig
 
 
 def make_batches(config: TrainConfig, a: FaceBank, b: FaceBank) -> PairBatches:
-    """The batches of this configuration.
+    """The batches of this configuration. A trunk that does not learn from answers gets no
+    references: its banks do not say which pictures are of the same person.
 
     Raises UserError if a model that learns from answers gets sets of other moments.
     """
     size_px, answers = config.model.shape.size_px, learns_from_answers(config.model)
     references: References | None = None
-    if is_referenced(config.model):
-        references = CrowdReferences(a, b) if answers else PairReferences(a, b, size_px)
+    if is_referenced(config.model) and answers:
+        references = CrowdReferences(a, b)
+    elif is_referenced(config.model) and not is_trunk(config.model):
+        references = PairReferences(a, b, size_px)
     kind = AlignedBatches if answers else PairBatches
     return kind(a, b, size_px, config.per_side, config.seed, config.augment, references)
 
