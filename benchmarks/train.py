@@ -98,7 +98,7 @@ def face_banks(size_px: int, drawn: str | None = None) -> tuple[Any, Any]:
     """Both sides' faces, as training holds them."""
     import numpy as np
 
-    from faceloom.data.batches import FaceBank
+    from faceloom.data.bank import FaceBank
     from faceloom.faces.align import reference_points
 
     rng = np.random.default_rng(0)

@@ -47,7 +47,7 @@ def check_transfer(name: str) -> Transfer:
 
 def skin_weight(reference_HWC: Image, weight_HW: NDArray[np.float32]) -> NDArray[np.float32]:
     """The weight without pixels far from the middle brightness: brows, beard, glasses, glare."""
-    grey = reference_HWC.mean(axis=2)
+    grey = cv2.transform(reference_HWC, np.full((1, 3), 1 / 3))
     inside = weight_HW > 0.5
     if not inside.any():
         return weight_HW
@@ -95,10 +95,11 @@ def match_colour(
 
 def _moments(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:
     """Weighted mean and deviation of each channel: (2, 3)."""
-    share = weight.astype(np.float64) / max(1e-9, float(weight.sum()))
-    mean = np.einsum("hwc,hw->c", image, share)
-    variance = np.einsum("hwc,hw->c", (image - mean) ** 2, share)
-    return np.stack([mean, np.sqrt(variance)])
+    share_P = weight.ravel() / max(1e-9, float(weight.sum()))
+    pixels_P3 = image.reshape(-1, 3)
+    mean = share_P @ pixels_P3
+    variance = share_P @ np.square(pixels_P3 - mean)
+    return np.stack([mean, np.sqrt(variance)]).astype(np.float64)
 
 
 def _map_moments(
@@ -117,7 +118,8 @@ def _map_moments(
         gain = np.clip(stretch, *_STRETCH_LIMITS) * ratio
     else:
         gain = np.clip(gain, *_GAIN_LIMITS)
-    return ((image - own[0]) * gain + other[0]).astype(np.float32)
+    shift = other[0] - own[0] * gain
+    return image * gain.astype(np.float32) + shift.astype(np.float32)
 
 
 def _distribution(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import SmallJob
 
 from faceloom.convert import ConvertOptions, OutputKind, convert
-from faceloom.convert.clip import _converted
+from faceloom.convert.clip import converted
 from faceloom.errors import UserError
 from faceloom.experiment import convert_with_run, work_of
 from faceloom.faces.find import FullRangeDetector, MeshLandmarker
@@ -26,7 +26,7 @@ def audio_packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
-def test_a_converted_clip_keeps_all_but_the_face(small_job: SmallJob, tmp_path: Path) -> None:
+def test_aconverted_clip_keeps_all_but_the_face(small_job: SmallJob, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     report = convert_with_run(small_job.footage, small_job.run, output, ConvertOptions())
     clip = report.clips[0]
@@ -47,7 +47,7 @@ def test_pixels_outside_the_mask_are_bit_identical_before_encoding(small_job: Sm
     loaded = load_swapper(small_job.run)
     options = ConvertOptions()
     frames = (frame for frame in read_frames(small_job.footage))
-    for original, result, placed in _converted(frames, work_of(loaded, options), options, False):
+    for original, result, placed in converted(frames, work_of(loaded, options), options, False):
         assert placed is not None
         assert original.samples is not None
         assert result.samples is not None
@@ -107,7 +107,7 @@ def test_frames_without_the_face_stay_as_they_are(small_job: SmallJob) -> None:
     blank = [frame.pasted(np.full((288, 360, 3), 90, np.uint8), 0, 0) for frame in frames[:3]]
     stream = iter([*blank, *frames[3:6], *[]])
     options = ConvertOptions()
-    done = list(_converted((f for f in stream), work_of(loaded, options), options, False))
+    done = list(converted((f for f in stream), work_of(loaded, options), options, False))
     assert [placed is not None for *_, placed in done] == [False] * 3 + [True] * 3
     assert all(result is original for original, result, placed in done if placed is None)
 
@@ -132,7 +132,7 @@ def test_damaged_frames_pass_through_and_are_counted(small_job: SmallJob, tmp_pa
     loaded, options = load_swapper(small_job.run), ConvertOptions()
     frames = list(read_frames(small_job.footage))[:6]
     frames[2].damaged = True
-    done = list(_converted((f for f in frames), work_of(loaded, options), options, False))
+    done = list(converted((f for f in frames), work_of(loaded, options), options, False))
     assert done[2][1] is frames[2]
     assert done[1][2] is not None
     assert done[4][2] is not None

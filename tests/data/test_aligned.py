@@ -10,7 +10,7 @@ from tests.data.test_batches import SIZE_PX, STILL, bank
 
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.augment import AugmentConfig
-from faceloom.data.batches import FaceBank
+from faceloom.data.bank import FaceBank
 from faceloom.errors import UserError
 
 VARIED = replace(AugmentConfig(), flip=0.5, rotation_deg=7.0, shadow=0.5, jpeg=0.5, downsample=0.5)

@@ -12,7 +12,9 @@ import torch
 
 from faceloom.data import augment
 from faceloom.data.augment import AugmentConfig
-from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import Batch, PairBatches, step_generator
+from faceloom.data.reference import Laying
 from faceloom.errors import UserError
 from faceloom.faces.align import recrop_transform, reference_points
 from faceloom.faces.drawing import LandmarkKind
@@ -39,8 +41,12 @@ def same(one: Batch, other: Batch) -> bool:
     return all(
         (ours is None and theirs is None) or torch.equal(ours, theirs)
         for pair in zip(one.sides, other.sides, strict=True)
-        for ours, theirs in zip(*(vars(side).values() for side in pair), strict=True)
+        for ours, theirs in zip(*(map(_laid, vars(side).values()) for side in pair), strict=True)
     )
+
+
+def _laid(value: torch.Tensor | Laying | None) -> torch.Tensor | None:
+    return value() if isinstance(value, Laying) else value
 
 
 def batches(config: AugmentConfig, seed: int = 3) -> PairBatches:

@@ -12,7 +12,8 @@ from tests.data.test_batches import SIZE_PX, STILL, bank, same
 from torch.nn import functional as F
 
 from faceloom.data.aligned import AlignedBatches
-from faceloom.data.batches import FaceBank, PairBatches
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import PairBatches
 from faceloom.data.description import DESCRIPTION_SIZE
 from faceloom.data.referenced import CrowdReferences, Drawn, PairReferences
 
@@ -48,8 +49,8 @@ def test_a_face_is_restored_with_a_picture_from_another_time() -> None:
     assert 0.8 < float(kept.float().mean()) < 1
     found = np.array(row_of(own, 10))
     assert (np.abs(found - np.arange(COUNT)) >= 15)[kept.numpy()].all()
-    assert min(row_of(others, 130)) >= 0
-    assert max(row_of(others, 130)) < COUNT
+    assert min(row_of(others(), 130)) >= 0
+    assert max(row_of(others(), 130)) < COUNT
 
 
 def test_references_hang_on_seed_and_step_alone_and_change_nothing_else() -> None:
@@ -60,7 +61,7 @@ def test_references_hang_on_seed_and_step_alone_and_change_nothing_else() -> Non
     assert same(made(True).batch(3), made(True).batch(3))
     without = made(False).batch(3)
     assert without.a.reference_BCHW is None
-    bare = [replace(side, reference_BCHW=None, swap_reference_BCHW=None)
+    bare = [replace(side, reference_BCHW=None, swap_reference=None)
             for side in made(True).batch(3).sides]  # fmt: skip
     assert same(replace(without, a=bare[0], b=bare[1]), without)
 

@@ -12,7 +12,7 @@ from tests.models.toy import CONFIGS, PER_SIDE, SIZE_PX, identities, toy_batch
 from torch import Tensor
 
 from faceloom.convert.clip import paint
-from faceloom.data.batches import Batch, SideBatch, step_generator
+from faceloom.data.batches import Batch, step_generator
 from faceloom.faces.align import reference_points
 from faceloom.faces.face import Aligned
 from faceloom.geometry import Similarity
@@ -66,9 +66,9 @@ def moved(batch: Batch) -> Batch:
         planes = {
             name: torch.stack([plane[0].roll((-9, -9), (1, 2)), plane[1].roll((9, 9), (1, 2))])
             for name, plane in vars(side).items()
-            if name != "person_BE"
+            if name not in ("person_BE", "swap_reference")
         }
-        sides.append(SideBatch(**planes))
+        sides.append(replace(side, person_BE=None, swap_reference=None, **planes))
     return Batch(batch.step, *sides)
 
 

@@ -14,7 +14,8 @@ from tests.models.toy import people
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.data.referenced import PairReferences
 from faceloom.faces.align import reference_points
 from faceloom.models.base import SIDES, Moment

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from faceloom.data.batches import Batch, PairBatches, SideBatch
 from faceloom.data.description import DESCRIPTION_SIZE
+from faceloom.data.reference import Laying, tight_grid
 from faceloom.models import (
     AlphaGanConfig,
     AnyToOneConfig,
@@ -85,9 +86,18 @@ def toy_batch(step: int, per_side: int = PER_SIDE) -> Batch:
         moved = int(torch.randint(-3, 4, (), generator=generator))
         warped, seen = target.roll(moved, dims=3), drawn.roll(moved, dims=3)
         who = people()[[len(sides)] * per_side]
-        shown = (target.flip(0) + 0.2 * eyes, target.flip(1))
-        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who, *shown))
+        shown = target.flip(0) + 0.2 * eyes
+        laying = as_it_is(target.flip(1))
+        sides.append(SideBatch(warped, target, hull, eyes, mouth, seen, drawn, who, shown, laying))
     return Batch(step, *sides)
+
+
+def as_it_is(picture_BCHW: Tensor) -> Laying:
+    """A reference that is laid where it is already."""
+    count, size_px = len(picture_BCHW), picture_BCHW.shape[-1]
+    points = torch.zeros(count, 1, 2)
+    coloured = ((picture_BCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Laying(coloured, points, points, tight_grid(count, size_px, 1.0))
 
 
 class ToyBatches:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceloom.data.batches import Batch, FaceBank, PairBatches
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import Batch, PairBatches
 from faceloom.errors import UserError
 from faceloom.faces.align import reference_points
 from faceloom.image import warp

@@ -9,7 +9,7 @@ import torch
 from tests.data.test_batches import COVERAGE, STORED_PX
 from tests.data.test_referenced import crowd, pair
 
-from faceloom.data.batches import FaceBank
+from faceloom.data.bank import FaceBank
 from faceloom.data.referenced import CrowdReferences, PairReferences
 from faceloom.models import MaskedGanConfig, build_learner
 from faceloom.models.base import SIDES

@@ -1,7 +1,7 @@
-"""Clips: decode, compute and encode side by side, in bounded memory.
+"""Clips: decode, track, paint, place and encode side by side, in bounded memory.
 
-Three threads: one decodes, one tracks, paints and blends, one encodes; each of the libraries
-releases Python's lock while it works. Frames go through the model in small batches.
+Each has a thread of its own; each of the libraries releases Python's lock while it works. Frames go
+through the model in small batches.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -42,7 +44,8 @@ from faceloom.video import (
 OutputKind = Literal["result", "side-by-side", "triple"]
 OUTPUT_KINDS: tuple[OutputKind, ...] = get_args(OutputKind)
 _BATCH_FRAMES = 8
-_AHEAD_FRAMES = 12
+_AHEAD_FRAMES = 8
+"""How far a stage runs ahead of the next."""
 PERSON_COSINE = 0.3
 """Cosine to the run's person from which a new track is taken for that person."""
 _REPORT_S = 0.2
@@ -183,7 +186,7 @@ def _convert_clip(
     reading = ReadReport()
     started = last = time.monotonic()
     decoded = prefetch(_with_picture(read_frames(clip, report=reading)), _AHEAD_FRAMES)
-    done = prefetch(_converted(decoded, work, options, info.kind == "images"), _AHEAD_FRAMES)
+    done = converted(decoded, work, options, info.kind == "images")
     with writer:
         for original, result, placed in done:
             writer.write(_shown(original, result, placed, options.kind))
@@ -213,28 +216,13 @@ def _with_picture(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _converted(
+def converted(
     frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
 ) -> Iterator[tuple[Frame, Frame, Placed | None]]:
-    """Each frame with its result and what was placed into it, in order."""
-    # The cores are shared with the decoder and the encoder; a second compute thread would wait.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    batch: list[_Job] = []
-    colour = ColourMatcher(options.colour)
-    try:
-        for job in _aligned(frames, work, options, images):
-            if job.new_track:
-                yield from _paint(batch, work, options, colour)
-                batch, colour = [], ColourMatcher(options.colour)
-            batch.append(job)
-            if len(batch) == _BATCH_FRAMES:
-                yield from _paint(batch, work, options, colour)
-                batch = []
-        yield from _paint(batch, work, options, colour)
-    finally:
-        torch.set_num_threads(threads)
-        frames.close()  # type: ignore[attr-defined]
+    """Each frame with its result and what was placed into it, in order; `images` are no film."""
+    jobs = prefetch(_aligned(frames, work, options, images), _AHEAD_FRAMES)
+    painted = prefetch(_painted(jobs, work, options), _AHEAD_FRAMES)
+    return prefetch(_placed(painted, options), _AHEAD_FRAMES)
 
 
 def _aligned(
@@ -243,19 +231,20 @@ def _aligned(
     """Track, fill gaps, steady, and cut the model's crop."""
     swapper = work.swapper
     steadier: CropSteadier | None = None
-    for seen in fill_gaps(_sightings(frames, work, options, images)):
-        if seen.item.damaged:  # Also where the face before and after would tell where it is.
-            yield _Job(seen.item, None, False)
-            continue
-        if seen.face is None:
-            steadier = None
-            yield _Job(seen.item, None, False)
-            continue
-        new_track = steadier is None
-        steadier = steadier or CropSteadier(swapper.size_px, swapper.coverage)
-        transform = steadier(seen.face, seen.time_s)
-        aligned = align(seen.item.rgb, seen.face, swapper.size_px, swapper.coverage, transform)
-        yield _Job(seen.item, aligned, new_track)
+    with closing(frames):  # type: ignore[type-var]
+        for seen in fill_gaps(_sightings(frames, work, options, images)):
+            if seen.item.damaged:  # Also where the face before and after would tell where it is.
+                yield _Job(seen.item, None, False)
+                continue
+            if seen.face is None:
+                steadier = None
+                yield _Job(seen.item, None, False)
+                continue
+            new_track = steadier is None
+            steadier = steadier or CropSteadier(swapper.size_px, swapper.coverage)
+            transform = steadier(seen.face, seen.time_s)
+            aligned = align(seen.item.rgb, seen.face, swapper.size_px, swapper.coverage, transform)
+            yield _Job(seen.item, aligned, new_track)
 
 
 def _sightings(
@@ -282,19 +271,38 @@ def _sightings(
         yield Seen(frame, time_s, face)
 
 
-def _paint(
-    jobs: list[_Job], work: Work, options: ConvertOptions, colour: ColourMatcher
+def _painted(
+    jobs: Iterator[_Job], work: Work, options: ConvertOptions
+) -> Iterator[tuple[_Job, Painted | None]]:
+    """What the model makes of each face, some frames at a time."""
+    # The cores are shared with the other stages; a second compute thread would wait.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        while some := list(islice(jobs, _BATCH_FRAMES)):
+            faces = [job.aligned for job in some if job.aligned is not None]
+            made = iter(paint(work.swapper, faces, options.to, options.landmarks))
+            yield from ((job, None if job.aligned is None else next(made)) for job in some)
+    finally:
+        torch.set_num_threads(threads)
+        jobs.close()  # type: ignore[attr-defined]
+
+
+def _placed(
+    painted: Iterator[tuple[_Job, Painted | None]], options: ConvertOptions
 ) -> Iterator[tuple[Frame, Frame, Placed | None]]:
-    with_face = [job.aligned for job in jobs if job.aligned is not None]
-    painted = iter(paint(work.swapper, with_face, options.to, options.landmarks))
-    for job in jobs:
-        placed = None
-        if job.aligned is not None:
-            placed = place(job.frame.rgb, job.aligned, next(painted), colour)
-        result = job.frame
-        if placed is not None:
-            result = job.frame.pasted(placed.rgb_HWC, placed.x_px, placed.y_px)
-        yield job.frame, result, placed
+    """Each frame with its result: the painted face in the footage's colours, blended in."""
+    colour = ColourMatcher(options.colour)
+    with closing(painted):  # type: ignore[type-var]
+        for job, face in painted:
+            if job.new_track:
+                colour = ColourMatcher(options.colour)
+            result, placed = job.frame, None
+            if job.aligned is not None and face is not None:
+                placed = place(job.frame.rgb, job.aligned, face, colour)
+            if placed is not None:
+                result = job.frame.pasted(placed.rgb_HWC, placed.x_px, placed.y_px)
+            yield job.frame, result, placed
 
 
 @torch.inference_mode()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from torch import Generator, Tensor
 
 from faceloom.data.augment import AugmentConfig
-from faceloom.data.batches import Batch, FaceBank, PairBatches, step_generator
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.data.referenced import References
 from faceloom.errors import UserError
 

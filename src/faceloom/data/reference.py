@@ -59,8 +59,9 @@ def bending(at_BM2: Tensor, to_BM2: Tensor, pull_BNM: Tensor | None = None) -> T
     """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`; `pull` is made
     here if not given."""
     pull_BNM = pull(at_BM2) if pull_BNM is None else pull_BNM
-    field = pull_BNM @ (to_BM2 - at_BM2)
-    return field.unflatten(1, (_NODES, _NODES)).permute(0, 3, 1, 2)
+    # This way round the product takes a sixth of the time.
+    field_B2N = (to_BM2 - at_BM2).transpose(1, 2) @ pull_BNM.transpose(1, 2)
+    return field_B2N.unflatten(2, (_NODES, _NODES))
 
 
 def laid(
@@ -76,6 +77,32 @@ def laid(
     moves = F.grid_sample(field, grid_BHW2, padding_mode="border", align_corners=False)
     places = grid_BHW2 + moves.permute(0, 2, 3, 1)
     return F.grid_sample(pictures_B3PP, places, padding_mode="border", align_corners=False)
+
+
+@dataclass(frozen=True)
+class Laying:
+    """References that are not laid yet: most are never looked at. Calling it lays them."""
+
+    pictures_B3PP: Tensor
+    """Bytes."""
+    own_BM2: Tensor
+    at_BM2: Tensor
+    grid_BHW2: Tensor
+
+    def __call__(self) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] (`laid`)."""
+        pictures = self.pictures_B3PP.float()
+        return laid(pictures, self.own_BM2, self.at_BM2, self.grid_BHW2).div_(127.5).sub_(1)
+
+    def __getitem__(self, faces: slice) -> Laying:
+        return Laying(*(part[faces] for part in self._tensors))
+
+    def to(self, device: torch.device) -> Laying:
+        return Laying(*(part.to(device) for part in self._tensors))
+
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.pictures_B3PP, self.own_BM2, self.at_BM2, self.grid_BHW2
 
 
 @dataclass(frozen=True)
@@ -168,27 +195,23 @@ class Gallery(nn.Module):
         own = movement(self.points_KM2, self.mean_N2)
         return torch.cdist(movement(places.points_BM2, mean_N2), own)
 
-    def lay(
-        self,
-        chosen_B: Tensor,
-        at_BM2: Tensor,
-        grid_BHW2: Tensor,
-        pull_BNM: Tensor | None = None,
-    ) -> Tensor:
-        """The chosen pictures in [-1, 1], bent so that their points lie at `at` (`laid`)."""
-        pictures = self.pictures_K3PP[chosen_B].float() / 127.5 - 1
-        return laid(pictures, self.points_KM2[chosen_B], at_BM2, grid_BHW2, pull_BNM)
+    def laying(self, chosen_B: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Laying:
+        """The chosen pictures, to be bent so that their points lie at `at`."""
+        return Laying(self.pictures_K3PP[chosen_B], self.points_KM2[chosen_B], at_BM2, grid_BHW2)
 
     def lay_nearest(self, misfit_BK: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
-        """As `lay`, a mean of the pictures that fit best. Each counts for how much better it fits
-        than the first that is left out, so that none appears at once as a face moves on."""
+        """The mean (B, 3, H, W) in [-1, 1] of the pictures that fit best, bent so that their points
+        lie at `at`. Each counts for how much better it fits than the first that is left out, so
+        that none appears at once as a face moves on."""
         least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
         weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
-        weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
-        blended, shared = torch.zeros(()), pull(at_BM2)
+        weight_BK = weight_BK / (127.5 * weight_BK.sum(dim=1, keepdim=True))
+        shared = pull(at_BM2)
+        blended = torch.full((), -1.0, device=at_BM2.device)
         for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
-            picture = self.lay(chosen_B, at_BM2, grid_BHW2, shared)
-            blended = blended + weight_B.view(-1, 1, 1, 1) * picture
+            pictures, own = self.pictures_K3PP[chosen_B].float(), self.points_KM2[chosen_B]
+            picture = laid(pictures, own, at_BM2, grid_BHW2, shared)
+            blended = torch.addcmul(blended, weight_B.view(-1, 1, 1, 1), picture)
         return blended
 
 

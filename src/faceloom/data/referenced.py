@@ -9,7 +9,7 @@ Some faces get none, so that a decoder can do without.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from faceloom.data import augment
+from faceloom.data.bank import FaceBank
 from faceloom.data.description import IDENTITY_SIZE, SAME_PERSON, SHAPE_SIZE
-from faceloom.data.reference import COVERAGE, POINTS, FacePlaces, Gallery, answer_offset, laid
+from faceloom.data.reference import COVERAGE, POINTS, FacePlaces, Gallery, Laying, answer_offset
 from faceloom.data.shape_match import own_shares
-
-if TYPE_CHECKING:
-    from faceloom.data.batches import FaceBank
 
 _NONE = 0.08
 """Probability that a face gets no reference."""
@@ -51,8 +49,8 @@ class Drawn(NamedTuple):
 class References(Protocol):
     """What `PairBatches` asks for references."""
 
-    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
-        """References of the faces (B, 3, S, S), and of the other person laid onto them."""
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
+        """References of the faces (B, 3, S, S), and of the other person to be laid onto them."""
         ...
 
 
@@ -81,7 +79,7 @@ class PairReferences:
         self._offsets = [answer_offset(one, two), answer_offset(two, one)]
         self._apart = [(two - one)[POINTS], (one - two)[POINTS]]
 
-    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
         side, rows, generator = drawn.side, drawn.rows, drawn.generator
         own, other = self.galleries[side], self.galleries[1 - side]
         places = self._places[side].rows(rows)
@@ -90,12 +88,13 @@ class PairReferences:
         barred = missed[0] | same
         chosen = own.misfit(places, own.mean_N2).masked_fill(barred, torch.inf).argmin(dim=1)
         scale = self._scales[side]
-        reference = own.lay(chosen, places.points_BM2, scale * strayed(drawn, COVERAGE * scale))
+        grid = scale * strayed(drawn, COVERAGE * scale)
+        reference = own.laying(chosen, places.points_BM2, grid)()
         reference[barred.all(dim=1)] = 0
         chosen = other.misfit(places, own.mean_N2).masked_fill(missed[1], torch.inf).argmin(dim=1)
         bent = drawn.bent_B.view(-1, 1, 1)
         offset = torch.lerp(self._offsets[side], self._apart[side], bent)
-        swapped = other.lay(chosen, places.moved(offset), scale * drawn.straight)
+        swapped = other.laying(chosen, places.moved(offset), scale * drawn.straight)
         return without_some(reference, generator), swapped
 
     def _same_moment(self, side: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -126,13 +125,12 @@ class CrowdReferences:
         traits = a.table.traits
         self._traits = torch.from_numpy(np.concatenate([traits.pose, traits.expression], axis=1))
 
-    def __call__(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
         chosen = torch.tensor([self._choose(drawn, int(row)) for row in drawn.rows])
         places = self._places.rows(drawn.rows)
-        pictures = self._bank.planes[chosen, :3].float() / 127.5 - 1
+        pictures, own = self._bank.planes[chosen, :3], self._places.points_BM2[chosen]
         at = places.moved(self._offsets[drawn.side][drawn.rows])
-        grid = strayed(drawn, self._bank.coverage)
-        reference = laid(pictures, self._places.points_BM2[chosen], at, grid)
+        reference = Laying(pictures, own, at, strayed(drawn, self._bank.coverage))()
         reference[chosen == drawn.rows] = 0  # There is no other picture.
         return without_some(reference, drawn.generator), None
 

@@ -220,9 +220,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         shares = []
         for other, share in zip(SIDES[::-1], batch.sides, strict=True):
             first = share.part(slice(count))
-            rgb, logit = self.generator.decode(
-                self.generator.encode(first.warped_BCHW), other, first.swap_reference_BCHW
-            )
+            code, reference = self.generator.encode(first.warped_BCHW), first.swap_reference
+            rgb, logit = self.generator.decode(code, other, reference() if reference else None)
             share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
             painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
             warped = torch.cat([painted, share.warped_BCHW[count:]])
@@ -283,10 +282,9 @@ class MaskedGan(NetLearner[PairGenerator]):
             rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
             images.append(torch.lerp(target, rgb, hull))
             targets.append(target)
-            reference = share.swap_reference_BCHW
-            painted, logit = self.generator.decode(
-                self._codes[side][:count], other, None if reference is None else reference[:count]
-            )
+            code, reference = self._codes[side][:count], share.swap_reference
+            laid = reference[:count]() if reference else None
+            painted, logit = self.generator.decode(code, other, laid)
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
         with torch.no_grad():

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from faceloom.data.balance import PairBalance, pair_balance
-from faceloom.data.batches import FaceBank
+from faceloom.data.bank import FaceBank
 from faceloom.data.description import descriptions, person_description
 from faceloom.data.faceset import FaceSet
 from faceloom.data.reference import FacePlaces

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from faceloom.data.aligned import AlignedBatches
-from faceloom.data.batches import FaceBank, PairBatches
+from faceloom.data.bank import FaceBank
+from faceloom.data.batches import PairBatches
 from faceloom.data.referenced import CrowdReferences, PairReferences, References
 from faceloom.models import is_referenced, is_trunk, learns_from_answers
 from faceloom.models.base import SIDES, Learner
