@@ -58,6 +58,7 @@ def main() -> None:
     )
     parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--only-references", action="store_true", help="the rest stays as it is")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--portraits", type=Path, help="a folder of folders of photographs")
     parser.add_argument("--consent", default=SYNTHETIC, help="of all who are in the pictures")
@@ -74,7 +75,11 @@ def main() -> None:
     assert isinstance(preset.model, MaskedGanConfig)
     config = replace(
         preset,
-        model=replace(preset.model, answered=arguments.answered),
+        model=replace(
+            preset.model,
+            answered=arguments.answered,
+            only_references=arguments.only_references,
+        ),
         optimizer=replace(preset.optimizer, warm_share=_WARM_SHARE),
         budget=Budget(None, arguments.steps),
         threads=arguments.threads,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from faceloom.nets.generators import Decoder, GeneratorShape
-from faceloom.nets.reference import ReferencePath, detail
+from faceloom.nets.reference import ReferencePath, detail, with_detail
 
 TINY = GeneratorShape(32, 2, (8, 12, 16), 24, (16, 12, 8), (1, 0))
 
@@ -73,3 +73,14 @@ def test_what_a_reference_gives_can_be_learned() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_gradients_of_detail_are_those_of_its_equation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rgb = torch.rand(2, 3, 5, 5, generator=generator, dtype=torch.float64) * 2.2 - 1.1
+    gate = torch.rand(2, 1, 5, 5, generator=generator, dtype=torch.float64)
+    shown = torch.randn(2, 3, 5, 5, generator=generator, dtype=torch.float64)
+    rgb.requires_grad_(), gate.requires_grad_()
+    plain = ((rgb + 1.08) * torch.exp(gate * shown) - 1.08).clamp(-1, 1)
+    assert torch.allclose(with_detail(rgb, gate, shown), plain)
+    assert torch.autograd.gradcheck(lambda x, g: with_detail(x, g, shown), (rgb, gate))

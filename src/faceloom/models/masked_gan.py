@@ -106,6 +106,8 @@ class MaskedGanConfig:
     referenced: bool = False
     """Decoders are shown another picture of the person they paint, laid onto the face
     (`data.reference`)."""
+    only_references: bool = False
+    """Of the generator only what reads references learns, the rest stays as it is."""
     landmarks: Landmarks | None = None
     learner: Literal["masked_gan"] = "masked_gan"
 
@@ -139,6 +141,9 @@ class MaskedGan(NetLearner[PairGenerator]):
         if self._known_rate == 0:
             for parameter in generator.meaning():
                 parameter.requires_grad_(False)
+        if config.only_references:
+            for name, parameter in generator.named_parameters():
+                parameter.requires_grad_(".reference." in name)
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
