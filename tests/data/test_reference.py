@@ -12,6 +12,7 @@ from faceloom.data.augment import stored_px
 from faceloom.data.reference import (
     COVERAGE,
     GALLERY_SIZE,
+    NODES,
     POINTS,
     FacePlaces,
     Gallery,
@@ -20,6 +21,7 @@ from faceloom.data.reference import (
     far_apart,
     laid,
     movement,
+    pull,
     tight_grid,
 )
 from faceloom.data.shape_match import own_shares
@@ -64,7 +66,7 @@ def test_bending_takes_points_to_where_they_go() -> None:
     at = places(mean_mesh()).points_BM2
     to = at + 0.05 * torch.randn(1, 1, 2, generator=torch.Generator().manual_seed(0))
     to[:, at[0, :, 1] > 0.2] += 0.04
-    field = bending(at, to)
+    field = bending(at, to, pull(at))
     read = F.grid_sample(field, at.unsqueeze(1), align_corners=False)[0, :, 0].T
     assert float((read - (to - at)[0]).norm(dim=1).median()) < 0.006
     assert float((read - (to - at)[0]).norm(dim=1).max()) < 0.03
@@ -74,7 +76,7 @@ def test_a_picture_laid_where_it_lies_is_itself() -> None:
     own = places(mean_mesh()).points_BM2
     picture = torch.rand(1, 3, 80, 80, generator=torch.Generator().manual_seed(0))
     grid = tight_grid(1, 80, 1.0)
-    assert torch.allclose(laid(picture, own, own, grid), picture, atol=1e-4)
+    assert torch.allclose(laid(picture, bending(own, own, pull(own)), grid), picture, atol=1e-4)
 
 
 def test_a_feature_comes_to_lie_where_the_face_has_it() -> None:
@@ -83,7 +85,7 @@ def test_a_feature_comes_to_lie_where_the_face_has_it() -> None:
     own, at = places(meshes[0]).points_BM2, places(meshes[1]).points_BM2
     spot = torch.cdist(tight_grid(1, 100, 1.0)[0].flatten(0, 1), own[0, [POINTS.index(NOSE)]])
     picture = torch.exp(-((spot / 0.06) ** 2)).view(1, 1, 100, 100).expand(-1, 3, -1, -1)
-    found = laid(picture, own, at, tight_grid(1, 100, 1.0))[0, 0]
+    found = laid(picture, bending(at, own, pull(at)), tight_grid(1, 100, 1.0))[0, 0]
     top = divmod(int(found.argmax()), 100)
     place_px = (at[0, POINTS.index(NOSE)] + 1) * 50 - 0.5
     assert abs(top[1] - float(place_px[0])) < 1.5
@@ -164,3 +166,13 @@ def test_a_face_keeps_its_place_under_its_own_picture_and_moves_by_shares_under_
     assert torch.allclose(there, torch.zeros_like(there), atol=1e-6)
     share = torch.from_numpy(own_shares()[POINTS]).float()
     assert torch.allclose(answer_offset(own, other), share * (other - own)[POINTS], atol=1e-6)
+
+
+def test_a_part_of_what_is_to_be_laid_is_laid_as_in_the_whole() -> None:
+    gallery = gallery_of(open_mouthed(0), open_mouthed(12), open_mouthed(24))
+    seen = places(*map(open_mouthed, (3, 9, 20)))
+    grid, stray = tight_grid(3, SIZE_PX, COVERAGE), 0.05 * torch.ones(3, 2, NODES, NODES)
+    whole = gallery.laying(torch.tensor([2, 0, 1]), seen.points_BM2, grid, stray)
+    assert torch.equal(whole[1:](), whole()[1:])
+    straight = gallery.laying(torch.tensor([2, 0, 1]), seen.points_BM2, grid)
+    assert torch.equal(straight[:2](), straight()[:2])

@@ -97,7 +97,8 @@ def as_it_is(picture_BCHW: Tensor) -> Laying:
     count, size_px = len(picture_BCHW), picture_BCHW.shape[-1]
     points = torch.zeros(count, 1, 2)
     coloured = ((picture_BCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Laying(coloured, points, points, tight_grid(count, size_px, 1.0))
+    grid = tight_grid(count, size_px, 1.0)
+    return Laying(coloured, points, torch.arange(count), points, grid)
 
 
 class ToyBatches:

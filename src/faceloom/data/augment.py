@@ -124,10 +124,14 @@ def similarity_grid(
 def warp_grid(grid: Tensor, coverage: float, spread: float, points_B255: Tensor) -> Tensor:
     """Bend grids by a smooth random field: 5x5 normal points, cubic in between (the origin's
     warp, smoother)."""
-    points = points_B255 * (2 * spread / coverage)
-    rows = _field_rows(grid.shape[1], 5)
-    field = rows @ points @ rows.T
+    field = smooth_field(points_B255 * (2 * spread / coverage), grid.shape[1])
     return grid + field.permute(0, 2, 3, 1)
+
+
+def smooth_field(points_B255: Tensor, side: int) -> Tensor:
+    """5x5 points a field, cubic in between: (B, 2, side, side)."""
+    rows = _field_rows(side, 5)
+    return rows @ points_B255 @ rows.T
 
 
 _COARSE_SPREAD = 0.11

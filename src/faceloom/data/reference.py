@@ -38,7 +38,7 @@ _GAP_WEIGHTS = (1.5, 0.7, 2.5, 2.5)
 """What their distances count for."""
 _BLENDED = 2
 """Pictures that a reference is blended of."""
-_NODES = 16
+NODES = 16
 """Places a side at which the bending is known; linear in between."""
 _SOFT = 0.035
 """Within this of a point its move holds, further off it is weighed against others'."""
@@ -47,7 +47,7 @@ _SOFT = 0.035
 def pull(at_BM2: Tensor) -> Tensor:
     """How much the move of each point counts at each node over the crop (B, nodes ** 2, M): weighed
     by distance (Shepard 1968), 1 in all at a node."""
-    line = (torch.arange(_NODES, device=at_BM2.device) + 0.5) * (2 / _NODES) - 1
+    line = (torch.arange(NODES, device=at_BM2.device) + 0.5) * (2 / NODES) - 1
     across = (line.view(1, -1, 1) - at_BM2[:, None, :, 0]) ** 2
     down = (line.view(1, -1, 1) - at_BM2[:, None, :, 1]) ** 2 + _SOFT**2
     apart_BHWM = down.unsqueeze(2) + across.unsqueeze(1)
@@ -55,26 +55,16 @@ def pull(at_BM2: Tensor) -> Tensor:
     return weight.div_(weight.sum(dim=2, keepdim=True))
 
 
-def bending(at_BM2: Tensor, to_BM2: Tensor, pull_BNM: Tensor | None = None) -> Tensor:
-    """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`; `pull` is made
-    here if not given."""
-    pull_BNM = pull(at_BM2) if pull_BNM is None else pull_BNM
+def bending(at_BM2: Tensor, to_BM2: Tensor, pull_BNM: Tensor) -> Tensor:
+    """A field (B, 2, nodes, nodes) over the crop that moves each point `at` to `to`."""
     # This way round the product takes a sixth of the time.
     field_B2N = (to_BM2 - at_BM2).transpose(1, 2) @ pull_BNM.transpose(1, 2)
-    return field_B2N.unflatten(2, (_NODES, _NODES))
+    return field_B2N.unflatten(2, (NODES, NODES))
 
 
-def laid(
-    pictures_B3PP: Tensor,
-    own_BM2: Tensor,
-    at_BM2: Tensor,
-    grid_BHW2: Tensor,
-    pull_BNM: Tensor | None = None,
-) -> Tensor:
-    """Pictures (float) whose points are `own`, bent so that these lie at `at`, sampled at the
-    grid's places: (B, 3, H, W)."""
-    field = bending(at_BM2, own_BM2, pull_BNM)
-    moves = F.grid_sample(field, grid_BHW2, padding_mode="border", align_corners=False)
+def laid(pictures_B3PP: Tensor, field_B2NN: Tensor, grid_BHW2: Tensor) -> Tensor:
+    """Pictures (float), bent by a field, sampled at the grid's places: (B, 3, H, W)."""
+    moves = F.grid_sample(field_B2NN, grid_BHW2, padding_mode="border", align_corners=False)
     places = grid_BHW2 + moves.permute(0, 2, 3, 1)
     return F.grid_sample(pictures_B3PP, places, padding_mode="border", align_corners=False)
 
@@ -83,26 +73,32 @@ def laid(
 class Laying:
     """References that are not laid yet: most are never looked at. Calling it lays them."""
 
-    pictures_B3PP: Tensor
+    pictures_K3PP: Tensor
     """Bytes."""
-    own_BM2: Tensor
+    points_KM2: Tensor
+    chosen_B: Tensor
+    """Which of the pictures."""
     at_BM2: Tensor
     grid_BHW2: Tensor
+    stray_B2NN: Tensor | None = None
+    """By how much they are mislaid, at the nodes."""
 
     def __call__(self) -> Tensor:
         """(B, 3, H, W) in [-1, 1] (`laid`)."""
-        pictures = self.pictures_B3PP.float()
-        return laid(pictures, self.own_BM2, self.at_BM2, self.grid_BHW2).div_(127.5).sub_(1)
+        pictures, own = self.pictures_K3PP[self.chosen_B].float(), self.points_KM2[self.chosen_B]
+        field = bending(self.at_BM2, own, pull(self.at_BM2))
+        if self.stray_B2NN is not None:
+            field = field + self.stray_B2NN
+        return laid(pictures, field, self.grid_BHW2).div_(127.5).sub_(1)
 
     def __getitem__(self, faces: slice) -> Laying:
-        return Laying(*(part[faces] for part in self._tensors))
+        chosen, at, grid = self.chosen_B[faces], self.at_BM2[faces], self.grid_BHW2[faces]
+        stray = None if self.stray_B2NN is None else self.stray_B2NN[faces]
+        return Laying(self.pictures_K3PP, self.points_KM2, chosen, at, grid, stray)
 
     def to(self, device: torch.device) -> Laying:
-        return Laying(*(part.to(device) for part in self._tensors))
-
-    @property
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return self.pictures_B3PP, self.own_BM2, self.at_BM2, self.grid_BHW2
+        values = ((name, value) for name, value in vars(self).items() if value is not None)
+        return Laying(**{name: value.to(device) for name, value in values})
 
 
 @dataclass(frozen=True)
@@ -195,9 +191,11 @@ class Gallery(nn.Module):
         own = movement(self.points_KM2, self.mean_N2)
         return torch.cdist(movement(places.points_BM2, mean_N2), own)
 
-    def laying(self, chosen_B: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Laying:
+    def laying(
+        self, chosen_B: Tensor, at_BM2: Tensor, grid_BHW2: Tensor, stray_B2NN: Tensor | None = None
+    ) -> Laying:
         """The chosen pictures, to be bent so that their points lie at `at`."""
-        return Laying(self.pictures_K3PP[chosen_B], self.points_KM2[chosen_B], at_BM2, grid_BHW2)
+        return Laying(self.pictures_K3PP, self.points_KM2, chosen_B, at_BM2, grid_BHW2, stray_B2NN)
 
     def lay_nearest(self, misfit_BK: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
         """The mean (B, 3, H, W) in [-1, 1] of the pictures that fit best, bent so that their points
@@ -210,7 +208,7 @@ class Gallery(nn.Module):
         blended = torch.full((), -1.0, device=at_BM2.device)
         for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
             pictures, own = self.pictures_K3PP[chosen_B].float(), self.points_KM2[chosen_B]
-            picture = laid(pictures, own, at_BM2, grid_BHW2, shared)
+            picture = laid(pictures, bending(at_BM2, own, shared), grid_BHW2)
             blended = torch.addcmul(blended, weight_B.view(-1, 1, 1, 1), picture)
         return blended
 

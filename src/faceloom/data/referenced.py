@@ -19,7 +19,15 @@ from torch import Generator, Tensor
 from faceloom.data import augment
 from faceloom.data.bank import FaceBank
 from faceloom.data.description import IDENTITY_SIZE, SAME_PERSON, SHAPE_SIZE
-from faceloom.data.reference import COVERAGE, POINTS, FacePlaces, Gallery, Laying, answer_offset
+from faceloom.data.reference import (
+    COVERAGE,
+    NODES,
+    POINTS,
+    FacePlaces,
+    Gallery,
+    Laying,
+    answer_offset,
+)
 from faceloom.data.shape_match import own_shares
 
 _NONE = 0.08
@@ -78,23 +86,27 @@ class PairReferences:
         one, two = (gallery.mean_N2 for gallery in self.galleries)
         self._offsets = [answer_offset(one, two), answer_offset(two, one)]
         self._apart = [(two - one)[POINTS], (one - two)[POINTS]]
+        self._misfits = [
+            [gallery.misfit(places, mean) for gallery in self.galleries]
+            for places, mean in zip(self._places, (one, two), strict=True)
+        ]
 
     def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
         side, rows, generator = drawn.side, drawn.rows, drawn.generator
         own, other = self.galleries[side], self.galleries[1 - side]
-        places = self._places[side].rows(rows)
+        own_misfit, other_misfit = (self._misfits[side][of][rows] for of in (side, 1 - side))
+        places, scale = self._places[side].rows(rows), self._scales[side]
         missed = torch.rand(2, len(rows), len(own.pictures_K3PP), generator=generator) < _MISSED
         same = torch.from_numpy(self._same_moment(side, rows.numpy()))
         barred = missed[0] | same
-        chosen = own.misfit(places, own.mean_N2).masked_fill(barred, torch.inf).argmin(dim=1)
-        scale = self._scales[side]
-        grid = scale * strayed(drawn, COVERAGE * scale)
-        reference = own.laying(chosen, places.points_BM2, grid)()
+        chosen = own_misfit.masked_fill(barred, torch.inf).argmin(dim=1)
+        at = places.points_BM2
+        reference = own.laying(chosen, at, _scaled(drawn.grid, scale), stray(drawn))()
         reference[barred.all(dim=1)] = 0
-        chosen = other.misfit(places, own.mean_N2).masked_fill(missed[1], torch.inf).argmin(dim=1)
+        chosen = other_misfit.masked_fill(missed[1], torch.inf).argmin(dim=1)
         bent = drawn.bent_B.view(-1, 1, 1)
         offset = torch.lerp(self._offsets[side], self._apart[side], bent)
-        swapped = other.laying(chosen, places.moved(offset), scale * drawn.straight)
+        swapped = other.laying(chosen, places.moved(offset), _scaled(drawn.straight, scale))
         return without_some(reference, generator), swapped
 
     def _same_moment(self, side: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -128,9 +140,9 @@ class CrowdReferences:
     def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
         chosen = torch.tensor([self._choose(drawn, int(row)) for row in drawn.rows])
         places = self._places.rows(drawn.rows)
-        pictures, own = self._bank.planes[chosen, :3], self._places.points_BM2[chosen]
         at = places.moved(self._offsets[drawn.side][drawn.rows])
-        reference = Laying(pictures, own, at, strayed(drawn, self._bank.coverage))()
+        points, pictures = self._places.points_BM2, self._bank.planes[:, :3]
+        reference = Laying(pictures, points, chosen, at, drawn.grid, stray(drawn))()
         reference[chosen == drawn.rows] = 0  # There is no other picture.
         return without_some(reference, drawn.generator), None
 
@@ -150,10 +162,14 @@ def face_places(bank: FaceBank) -> FacePlaces:
     return FacePlaces.of(bank.table.meshes_N4683, bank.table.crop_px)
 
 
-def strayed(drawn: Drawn, coverage: float) -> Tensor:
-    """The target's grid, a little bent."""
+def stray(drawn: Drawn) -> Tensor:
+    """Small smooth moves (B, 2, nodes, nodes), by which references are mislaid."""
     points = torch.randn(len(drawn.rows), 2, 5, 5, generator=drawn.generator)
-    return augment.warp_grid(drawn.grid, coverage, _MISLAID, points)
+    return augment.smooth_field(points * (2 * _MISLAID / COVERAGE), NODES)
+
+
+def _scaled(grid: Tensor, scale: float) -> Tensor:
+    return grid if scale == 1 else grid * scale
 
 
 def without_some(references_BCHW: Tensor, generator: Generator) -> Tensor:

@@ -8,7 +8,7 @@ experiment).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -128,6 +128,15 @@ class SubpixelUp(nn.Module):
 
     def forward(self, x_BCHW: Tensor, style: Style | None = None) -> Tensor:
         return unfold(styled(self.conv(x_BCHW), style), self.factor)
+
+
+def up_together(x_BCHW: Tensor, *ups: SubpixelUp) -> list[Tensor]:
+    """What each makes of the same maps, by one convolution: few output channels are dear."""
+    convs = [up.conv for up in ups]
+    weight = torch.cat([conv.weight for conv in convs])
+    bias = torch.cat([cast("Tensor", conv.bias) for conv in convs])
+    made = F.conv2d(x_BCHW, weight, bias, padding=1).split([c.out_channels for c in convs], dim=1)
+    return [unfold(part, up.factor) for part, up in zip(made, ups, strict=True)]
 
 
 def seeded_init(seed: int) -> None:

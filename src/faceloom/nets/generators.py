@@ -19,7 +19,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faceloom.nets.blocks import LEAK, Down, Residual, Style, SubpixelUp, activate, conv3, fold
+from faceloom.nets.blocks import (
+    LEAK,
+    Down,
+    Residual,
+    Style,
+    SubpixelUp,
+    activate,
+    conv3,
+    fold,
+    up_together,
+)
 from faceloom.nets.reference import ReferencePath
 
 
@@ -138,14 +148,19 @@ class Decoder(nn.Module):
                     maps = maps + shown.coarse
             else:
                 maps = layer(maps, next(styles, None))
-        if self.reference is not None and shown is not None:
-            maps = self.reference.mix(maps + shown.fine)
-        last = F.leaky_relu(maps, LEAK)
-        rgb_BCHW, logit_B1HW = self.head(last).float().split([3, 1], dim=1)
-        rgb_BCHW = torch.tanh(rgb_BCHW.contiguous())
-        if self.reference is not None and reference_BCHW is not None:
-            rgb_BCHW = self.reference.detailed(rgb_BCHW, last, reference_BCHW)
-        return rgb_BCHW, logit_B1HW
+        if self.reference is None or shown is None:
+            return _colour(self.head(F.leaky_relu(maps, LEAK)))
+        last = F.leaky_relu(self.reference.mix(maps + shown.fine), LEAK)
+        made, gate_logit = up_together(last, self.head, self.reference.gate)
+        rgb_BCHW, logit_B1HW = _colour(made)
+        assert reference_BCHW is not None
+        return self.reference.detailed(rgb_BCHW, gate_logit, reference_BCHW), logit_B1HW
+
+
+def _colour(made_B4HW: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour in [-1, 1] and alpha logits."""
+    rgb_BCHW, logit_B1HW = made_B4HW.float().split([3, 1], dim=1)
+    return torch.tanh(rgb_BCHW.contiguous()), logit_B1HW
 
 
 class LandmarkHead(nn.Module):

@@ -62,10 +62,10 @@ class ReferencePath(nn.Module):
         fine = activate(self.enter(fold(reference_BCHW, self.head)))
         return ReferenceMaps(self.add_fine(fine), self.add_coarse(self.down(fine)))
 
-    def detailed(self, rgb_BCHW: Tensor, maps_BCHW: Tensor, reference_BCHW: Tensor) -> Tensor:
-        """The painted colours in [-1, 1] with the reference's detail, by the decoder's last
-        maps."""
-        gate_B1HW = torch.sigmoid(self.gate(maps_BCHW).float().contiguous())
+    def detailed(self, rgb_BCHW: Tensor, logit_B1HW: Tensor, reference_BCHW: Tensor) -> Tensor:
+        """The painted colours in [-1, 1] with the reference's detail, as far as the gate, by its
+        logits, lets it through."""
+        gate_B1HW = torch.sigmoid(logit_B1HW.float().contiguous())
         return with_detail(rgb_BCHW, gate_B1HW, detail(reference_BCHW.float()))
 
 
