@@ -42,6 +42,17 @@ def test_what_codes_mean_stands_still_without_a_rate(rate: float, tmp_path: Path
     assert still == (meaning if rate == 0 else set())
 
 
+def test_what_reads_references_can_learn_alone(tmp_path: Path) -> None:
+    model = CONFIGS["referenced"]
+    assert isinstance(model, MaskedGanConfig)
+    trainer = toy_trainer(replace(model, only_references=True), tmp_path, 2)
+    before = {n: p.clone() for n, p in trainer.learner.generator_modules.named_parameters()}
+    trainer.fit()
+    after = dict(trainer.learner.generator_modules.named_parameters())
+    moved = {name for name, parameter in after.items() if not torch.equal(parameter, before[name])}
+    assert moved == {name for name in after if ".reference." in name}
+
+
 @pytest.mark.parametrize(
     ("preset", "start", "asked", "rate"),
     [

@@ -30,6 +30,7 @@ from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, Trac
 from faceloom.image import RGB, to_tensor, to_uint8
 from faceloom.models.base import ShownFaces, Side, Swapper, other_side
 from faceloom.provenance import MODEL_KEY
+from faceloom.threads import one_torch_thread
 from faceloom.video import (
     Frame,
     ReadReport,
@@ -275,17 +276,11 @@ def _painted(
     jobs: Iterator[_Job], work: Work, options: ConvertOptions
 ) -> Iterator[tuple[_Job, Painted | None]]:
     """What the model makes of each face, some frames at a time."""
-    # The cores are shared with the other stages; a second compute thread would wait.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread(), closing(jobs):  # type: ignore[type-var]
         while some := list(islice(jobs, _BATCH_FRAMES)):
             faces = [job.aligned for job in some if job.aligned is not None]
             made = iter(paint(work.swapper, faces, options.to, options.landmarks))
             yield from ((job, None if job.aligned is None else next(made)) for job in some)
-    finally:
-        torch.set_num_threads(threads)
-        jobs.close()  # type: ignore[attr-defined]
 
 
 def _placed(

@@ -15,7 +15,7 @@ import numpy as np
 
 from faceloom.data.faceset import FaceRecord, FaceSet, write_faceset
 from faceloom.errors import UserError
-from faceloom.extract.shard import IDENTITY_BATCH, JPEG_QUALITY, stored_hull
+from faceloom.extract.shard import JPEG_QUALITY, stored_hull
 from faceloom.faces.align import transform_mesh
 from faceloom.faces.face import Face, Mesh
 from faceloom.faces.find import PRESENT, Landmarker, MeshLandmarker
@@ -24,6 +24,8 @@ from faceloom.files import write_bytes
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, encode_image, read_image, warp
 from faceloom.video.info import image_files
+
+_IDENTITY_BATCH = 16
 
 
 def extract_answers(
@@ -57,7 +59,7 @@ def extract_answers(
         records.append(replace(record, presence=seen, identity_row=row, mask=hull, shows=shows))
         meshes.append(mesh)
         crops.append(crop)
-        if len(crops) == IDENTITY_BATCH or row + 1 == len(faces):
+        if len(crops) == _IDENTITY_BATCH or row + 1 == len(faces):
             identities.append(embed(net, np.stack(crops), np.stack(meshes[-len(crops) :])))
             crops.clear()
     info = replace(faces.info, input=str(answers.resolve()))

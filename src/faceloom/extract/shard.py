@@ -27,12 +27,13 @@ from faceloom.faces.pose import pose_of
 from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, TrackedFace
 from faceloom.files import written_beside
 from faceloom.image import RGB, encode_image, sharpness, warp
+from faceloom.threads import one_torch_thread
 from faceloom.video import Frame, prefetch
 
 SHARD_FRAMES = 750
 _IDENTITY_EVERY = 25
 """Identity is measured on every so many faces of an unbroken track; it does not change in one."""
-IDENTITY_BATCH = 16
+_EMBEDDED_TOGETHER = 4
 JPEG_QUALITY = 95
 _CROPS_WAITING = 64
 _TRACKED_AHEAD = 8
@@ -66,7 +67,10 @@ class _Rows:
     """How much the face's picture differs from the last one that was new, levels of 255."""
     last_new: dict[int, RGB] = field(default_factory=dict)
     """Track -> the frame of that last new picture."""
-    to_embed: list[tuple[RGB, NDArray[np.float32]]] = field(default_factory=list)
+    to_embed: list[tuple[RGB, Mesh]] = field(default_factory=list)
+    """Faces whose identity is to be measured with the next few."""
+    identities: list[Future[NDArray[np.float32]]] = field(default_factory=list)
+    identity_count: int = 0
     identity_row: dict[int, int] = field(default_factory=dict)
     """Track -> the row of its newest identity."""
     seen_of_track: dict[int, int] = field(default_factory=dict)
@@ -108,7 +112,11 @@ def cut_shard(
     rows = _Rows()
     counts = {"frames": 0, "tiny": 0, "damaged": 0}
     steadiers: dict[int, CropSteadier] = {}
-    with ThreadPoolExecutor(1, thread_name_prefix="faceloom-crops") as writer:
+    with (
+        one_torch_thread(),
+        ThreadPoolExecutor(1, thread_name_prefix="faceloom-crops") as writer,
+        ThreadPoolExecutor(1, thread_name_prefix="faceloom-identity") as embedder,
+    ):
         pending: deque[Future[None]] = deque()
         for frame, tracked in prefetch(_tracked(frames, tools, images), _TRACKED_AHEAD):
             counts["frames"] += 1
@@ -124,15 +132,18 @@ def cut_shard(
                 aligned = align(frame.rgb, one.face, tools.size_px, tools.coverage, transform)
                 crop = f"{name}-{len(rows.records):05d}.jpg"
                 _add(rows, crop, source, frame, one, aligned)
+                if len(rows.to_embed) == _EMBEDDED_TOGETHER:
+                    _embed(rows, embedder, tools.identity)
                 while len(pending) > _CROPS_WAITING:
                     pending.popleft().result()
                 pending.append(
                     writer.submit(_write_crop, crops / crop, aligned.crop_HWC, tools.jpeg_quality)
                 )
             yield len(tracked)
+        _embed(rows, embedder, tools.identity)
         for written in pending:
             written.result()
-    _write(shard, rows, counts, tools)
+    _write(shard, rows, counts)
 
 
 def _tracked(
@@ -163,7 +174,8 @@ def _add(
     nth = rows.seen_of_track.get(one.track, 0)
     rows.seen_of_track[one.track] = nth + 1
     if nth % _IDENTITY_EVERY == 0:
-        rows.identity_row[one.track] = len(rows.to_embed)
+        rows.identity_row[one.track] = rows.identity_count
+        rows.identity_count += 1
         rows.to_embed.append((aligned.crop_HWC, aligned.mesh_4683))
     transform = aligned.frame_to_crop
     size = aligned.crop_HWC.shape[0]
@@ -212,11 +224,16 @@ def _change(rows: _Rows, track: int, frame_HWC: RGB, aligned: Aligned) -> float:
     return change
 
 
-def _write(shard: Shard, rows: _Rows, counts: dict[str, int], tools: Tools) -> None:
-    identities = [np.zeros((0, 512), np.float32)]
-    for start in range(0, len(rows.to_embed), IDENTITY_BATCH):
-        crops, meshes = zip(*rows.to_embed[start : start + IDENTITY_BATCH], strict=True)
-        identities.append(embed(tools.identity, np.stack(crops), np.stack(meshes)))
+def _embed(rows: _Rows, embedder: ThreadPoolExecutor, net: IdentityNet) -> None:
+    """Have the identities of the faces that wait for it measured, beside the rest."""
+    if rows.to_embed:
+        crops, meshes = zip(*rows.to_embed, strict=True)
+        rows.identities.append(embedder.submit(embed, net, np.stack(crops), np.stack(meshes)))
+        rows.to_embed = []
+
+
+def _write(shard: Shard, rows: _Rows, counts: dict[str, int]) -> None:
+    identities = [np.zeros((0, 512), np.float32), *(made.result() for made in rows.identities)]
     none = np.zeros((0, 468, 3), np.float32)
     arrays = {
         "meshes": np.stack(rows.meshes) if rows.meshes else none,
