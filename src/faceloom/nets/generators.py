@@ -131,30 +131,31 @@ class Decoder(nn.Module):
         told: Told | None = None,
         reference_BCHW: Float[Tensor, "b 3 s s"] | None = None,
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
+        if self.reference is None:
+            return _colour(self.head(F.leaky_relu(self._maps(code_BD, told, None), LEAK)))
+        if reference_BCHW is None:
+            reference_BCHW = code_BD.new_zeros(len(code_BD), 3, self.size_px, self.size_px)
+        shown = self.reference.read(reference_BCHW)
+        maps = self.reference.mix(self._maps(code_BD, told, shown.coarse) + shown.fine)
+        made, gate_logit = up_together(F.leaky_relu(maps, LEAK), self.head, self.reference.gate)
+        rgb_BCHW, logit_B1HW = _colour(made)
+        return self.reference.detailed(rgb_BCHW, gate_logit, reference_BCHW), logit_B1HW
+
+    def _maps(self, code_BD: Tensor, told: Told | None, added_BCHW: Tensor | None) -> Tensor:
+        """The last maps before the head; `added` joins those of its size."""
         flat = self.enter(code_BD)
         flat = F.leaky_relu(flat if told is None else flat + told.first_BE, LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
         maps = maps.contiguous(memory_format=torch.channels_last)
-        shown = None
-        if self.reference is not None:
-            if reference_BCHW is None:
-                reference_BCHW = code_BD.new_zeros(len(code_BD), 3, self.size_px, self.size_px)
-            shown = self.reference.read(reference_BCHW)
         styles = iter(() if told is None else told.styles)
         for layer in self.layers:
             if isinstance(layer, nn.LeakyReLU):
                 maps = layer(maps)
-                if shown is not None and maps.shape == shown.coarse.shape:
-                    maps = maps + shown.coarse
+                if added_BCHW is not None and maps.shape == added_BCHW.shape:
+                    maps = maps + added_BCHW
             else:
                 maps = layer(maps, next(styles, None))
-        if self.reference is None or shown is None:
-            return _colour(self.head(F.leaky_relu(maps, LEAK)))
-        last = F.leaky_relu(self.reference.mix(maps + shown.fine), LEAK)
-        made, gate_logit = up_together(last, self.head, self.reference.gate)
-        rgb_BCHW, logit_B1HW = _colour(made)
-        assert reference_BCHW is not None
-        return self.reference.detailed(rgb_BCHW, gate_logit, reference_BCHW), logit_B1HW
+        return maps
 
 
 def _colour(made_B4HW: Tensor) -> tuple[Tensor, Tensor]:
