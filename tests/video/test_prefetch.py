@@ -44,7 +44,7 @@ def test_the_producer_runs_ahead_but_not_far() -> None:
     assert wait_for(lambda: len(made) == 6)
     time.sleep(0.05)
     assert len(made) == 6  # One used, four waiting, one in the producer's hand.
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
 
 def test_an_error_reaches_the_consumer_after_what_came_before() -> None:
@@ -71,7 +71,7 @@ def test_a_consumer_that_stops_early_stops_the_thread() -> None:
 
     items = prefetch(produce(), depth=2)
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert closed.is_set()
     assert running() == []
 
@@ -80,7 +80,7 @@ def test_chained_producers_all_stop() -> None:
     inner = prefetch(iter(range(10_000_000)), depth=2)
     outer = prefetch(inner, depth=2)
     assert next(outer) == 0
-    outer.close()  # type: ignore[attr-defined]
+    outer.close()
     assert running() == []
 
 
@@ -89,6 +89,6 @@ def test_an_error_in_the_consumer_stops_the_thread() -> None:
         raise RuntimeError(number)
 
     items = prefetch(range(10_000_000), depth=2)
-    with pytest.raises(RuntimeError), contextlib.closing(items):  # type: ignore[type-var]
+    with pytest.raises(RuntimeError), contextlib.closing(items):
         use(next(items))
     assert running() == []

@@ -333,7 +333,7 @@ def test_prefetch_runs_ahead_but_not_far() -> None:
     next(ahead)
     time.sleep(0.2)
     assert 3 <= len(made) <= 7
-    ahead.close()  # type: ignore[attr-defined]
+    ahead.close()
 
 
 def test_a_consumer_that_stops_ends_the_thread() -> None:
@@ -350,7 +350,7 @@ def test_a_consumer_that_stops_ends_the_thread() -> None:
 
     ahead = prefetch(items(), 2)
     assert next(ahead) == 0
-    ahead.close()  # type: ignore[attr-defined]
+    ahead.close()
     assert closed.is_set()
     assert not [t for t in threading.enumerate() if t.name == "faceloom-prefetch"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -187,8 +187,7 @@ def _convert_clip(
     reading = ReadReport()
     started = last = time.monotonic()
     decoded = prefetch(_with_picture(read_frames(clip, report=reading)), _AHEAD_FRAMES)
-    done = converted(decoded, work, options, info.kind == "images")
-    with writer:
+    with writer, closing(converted(decoded, work, options, info.kind == "images")) as done:
         for original, result, placed in done:
             writer.write(_shown(original, result, placed, options.kind))
             frames += 1
@@ -218,8 +217,8 @@ def _with_picture(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def converted(
-    frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
-) -> Iterator[tuple[Frame, Frame, Placed | None]]:
+    frames: Generator[Frame, None, None], work: Work, options: ConvertOptions, images: bool
+) -> Generator[tuple[Frame, Frame, Placed | None], None, None]:
     """Each frame with its result and what was placed into it, in order; `images` are no film."""
     jobs = prefetch(_aligned(frames, work, options, images), _AHEAD_FRAMES)
     painted = prefetch(_painted(jobs, work, options), _AHEAD_FRAMES)
@@ -227,12 +226,12 @@ def converted(
 
 
 def _aligned(
-    frames: Iterator[Frame], work: Work, options: ConvertOptions, images: bool
+    frames: Generator[Frame, None, None], work: Work, options: ConvertOptions, images: bool
 ) -> Iterator[_Job]:
     """Track, fill gaps, steady, and cut the model's crop."""
     swapper = work.swapper
     steadier: CropSteadier | None = None
-    with closing(frames):  # type: ignore[type-var]
+    with closing(frames):
         for seen in fill_gaps(_sightings(frames, work, options, images)):
             if seen.item.damaged:  # Also where the face before and after would tell where it is.
                 yield _Job(seen.item, None, False)
@@ -273,10 +272,10 @@ def _sightings(
 
 
 def _painted(
-    jobs: Iterator[_Job], work: Work, options: ConvertOptions
+    jobs: Generator[_Job, None, None], work: Work, options: ConvertOptions
 ) -> Iterator[tuple[_Job, Painted | None]]:
     """What the model makes of each face, some frames at a time."""
-    with one_torch_thread(), closing(jobs):  # type: ignore[type-var]
+    with one_torch_thread(), closing(jobs):
         while some := list(islice(jobs, _BATCH_FRAMES)):
             faces = [job.aligned for job in some if job.aligned is not None]
             made = iter(paint(work.swapper, faces, options.to, options.landmarks))
@@ -284,11 +283,11 @@ def _painted(
 
 
 def _placed(
-    painted: Iterator[tuple[_Job, Painted | None]], options: ConvertOptions
+    painted: Generator[tuple[_Job, Painted | None], None, None], options: ConvertOptions
 ) -> Iterator[tuple[Frame, Frame, Placed | None]]:
     """Each frame with its result: the painted face in the footage's colours, blended in."""
     colour = ColourMatcher(options.colour)
-    with closing(painted):  # type: ignore[type-var]
+    with closing(painted):
         for job, face in painted:
             if job.new_track:
                 colour = ColourMatcher(options.colour)

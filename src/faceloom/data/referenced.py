@@ -101,7 +101,7 @@ class PairReferences:
         barred = missed[0] | same
         chosen = own_misfit.masked_fill(barred, torch.inf).argmin(dim=1)
         at = places.points_BM2
-        reference = own.laying(chosen, at, _scaled(drawn.grid, scale), stray(drawn))()
+        reference = own.laying(chosen, at, _scaled(drawn.grid, scale), stray(drawn, COVERAGE))()
         reference[barred.all(dim=1)] = 0
         chosen = other_misfit.masked_fill(missed[1], torch.inf).argmin(dim=1)
         bent = drawn.bent_B.view(-1, 1, 1)
@@ -142,7 +142,9 @@ class CrowdReferences:
         places = self._places.rows(drawn.rows)
         at = places.moved(self._offsets[drawn.side][drawn.rows])
         points, pictures = self._places.points_BM2, self._bank.planes[:, :3]
-        reference = Laying(pictures, points, chosen, at, drawn.grid, stray(drawn))()
+        reference = Laying(
+            pictures, points, chosen, at, drawn.grid, stray(drawn, self._bank.coverage)
+        )()
         reference[chosen == drawn.rows] = 0  # There is no other picture.
         return without_some(reference, drawn.generator), None
 
@@ -162,10 +164,11 @@ def face_places(bank: FaceBank) -> FacePlaces:
     return FacePlaces.of(bank.table.meshes_N4683, bank.table.crop_px)
 
 
-def stray(drawn: Drawn) -> Tensor:
-    """Small smooth moves (B, 2, nodes, nodes), by which references are mislaid."""
+def stray(drawn: Drawn, coverage: float) -> Tensor:
+    """Small smooth moves (B, 2, nodes, nodes) over crops of this coverage, by which references are
+    mislaid."""
     points = torch.randn(len(drawn.rows), 2, 5, 5, generator=drawn.generator)
-    return augment.smooth_field(points * (2 * _MISLAID / COVERAGE), NODES)
+    return augment.smooth_field(points * (2 * _MISLAID / coverage), NODES)
 
 
 def _scaled(grid: Tensor, scale: float) -> Tensor:

@@ -217,7 +217,7 @@ def _stretches(
                 )
             first, part = stretch.next_frame, part + 1
     finally:
-        frames.close()  # type: ignore[attr-defined]
+        frames.close()
     write_bytes(end_marker, b"")
 
 

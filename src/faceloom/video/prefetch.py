@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -21,7 +21,7 @@ class _End:
         self.error = error
 
 
-def prefetch(items: Iterable[Item], depth: int = 8) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], depth: int = 8) -> Generator[Item, None, None]:
     """The same items, produced up to `depth` ahead on a thread.
 
     The producer's exceptions are raised here; a consumer that stops early stops the thread.
