@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.models.toy import CONFIGS, SIZE_PX, identities, toy_batch, toy_trainer
+from tests.models.toy import CONFIGS, SIZE_PX, identities, terms_of, toy_batch, toy_trainer
 from torch import Tensor
 
 from faceloom.data.batches import step_generator
@@ -43,7 +43,7 @@ def test_each_phase_moves_its_own_modules_and_no_others(name: str) -> None:
     assert phases[0].name == "generator"
     assert len({phase.name for phase in phases}) == len(phases)
     for phase in phases:
-        terms = phase.loss(toy_batch(0), moment(0.95))
+        terms = terms_of(phase, toy_batch(0), moment(0.95))
         torch.stack([t for n, t in terms.items() if n not in phase.observed]).sum().backward()
         own = {id(p) for p in phase.parameters}
         for key, parameter in everything.items():

@@ -6,11 +6,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.models.toy import people
+from tests.models.toy import CONFIGS, people, terms_of, toy_batch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,7 +19,7 @@ from faceloom.data.bank import FaceBank
 from faceloom.data.batches import Batch, PairBatches, step_generator
 from faceloom.data.referenced import PairReferences
 from faceloom.faces.align import reference_points
-from faceloom.models.base import SIDES, Moment
+from faceloom.models.base import SIDES, Moment, other_side
 from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
 from faceloom.models.pair import Trunk
 from faceloom.nets.generators import GeneratorShape
@@ -52,6 +53,13 @@ def learner(schedule: Schedule = ALL_AT_ONCE) -> MaskedGan:
     torch.manual_seed(0)
     config = MaskedGanConfig(TINY, discriminator_width=4, schedule=schedule)
     return MaskedGan(config, identities())
+
+
+def toy_model(name: str, **values: Any) -> MaskedGan:
+    torch.manual_seed(0)
+    config = CONFIGS[name]
+    assert isinstance(config, MaskedGanConfig)
+    return MaskedGan(replace(config, **values), identities())
 
 
 def tiny_batch() -> Batch:
@@ -114,7 +122,8 @@ def test_fooling_leaves_the_discriminators_alone_and_judging_the_generator() -> 
     assert all(p.grad is None for p in model.discriminators.parameters())
     assert all(p.grad is not None for p in model.generator.parameters())
     model.generator.zero_grad(set_to_none=True)
-    torch.stack(list(model.discriminator_loss(batch, moment(1.0)).values())).sum().backward()
+    _, rivals = model.phases()
+    torch.stack(list(terms_of(rivals, batch, moment(1.0)).values())).sum().backward()
     assert all(p.grad is not None for p in model.discriminators.parameters())
     assert all(p.grad is None for p in model.generator.parameters())
 
@@ -123,7 +132,7 @@ def test_the_discriminator_sees_nothing_of_the_result_outside_the_hull() -> None
     model = learner()
     batch = tiny_batch()
     model.generator_loss(batch, moment(1.0))
-    judged = model._judged("a", batch.a)
+    judged = model._judged("a")
     outside = (batch.a.hull_B1HW == 0).expand_as(judged)
     assert torch.equal(judged[outside], batch.a.target_BCHW[outside])
     assert not torch.equal(judged[~outside], batch.a.target_BCHW[~outside])
@@ -165,7 +174,7 @@ def test_eyes_and_mouth_weigh_more() -> None:
     losses = []
     for place in (eyes, cheek):
         model.generator_loss(batch, moment(0.0))
-        painted = model._painted["a"]
+        painted = model._met["a"].painted
         wrong = share.target_BCHW + 0.5 * place / place.sum() * 1000
         painted = dataclasses.replace(painted, rgb=wrong)
         losses.append(float(model._reconstruction(painted, share)["l1"].detach()))
@@ -175,18 +184,17 @@ def test_eyes_and_mouth_weigh_more() -> None:
 def test_returned_inputs_are_the_other_person_in_the_targets_place() -> None:
     model, batch = learner(), batches(64, 4).batch(0)
     model.config = replace(model.config, returned=0.5, returned_start=0.5)
-    early = model._with_returned(batch, moment(0.4))
-    assert early is batch
+    early = model._with_returned("b", batch, moment(0.4))
+    assert early is batch.b
     model.generator_loss(batch, moment(0.6))
-    assert model._seen is not None
-    for side, other in (("a", "b"), ("b", "a")):
-        given, seen = getattr(batch, side), getattr(model._seen, side)
+    for side, given in zip(SIDES, batch.sides, strict=True):
+        seen = model._met[side].share
         assert torch.equal(seen.warped_BCHW[2:], given.warped_BCHW[2:])
         assert torch.equal(seen.target_BCHW, given.target_BCHW)
         outside = (given.hull_B1HW == 0).expand(-1, 3, -1, -1)
         assert torch.equal(seen.warped_BCHW[:2][outside[:2]], given.target_BCHW[:2][outside[:2]])
         with torch.no_grad():
-            patch = model.generator.swap(given.warped_BCHW[:2], other)  # type: ignore[arg-type]
+            patch = model.generator.swap(given.warped_BCHW[:2], other_side(side))
         share = given.hull_B1HW[:2] * patch.alpha_B1HW
         painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[:2]
         assert torch.allclose(seen.warped_BCHW[:2], painted, atol=1e-5)
@@ -227,3 +235,32 @@ def test_what_a_trunk_is_told_is_in_doubt_while_it_learns() -> None:
     model.config = replace(config, looks_noise=0.5, untold=0.0)
     noisy, _ = trunk.decode_as(code, person, model._doubt(person, moment(0.0)))
     assert not torch.allclose(noisy[0], noisy[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("returned", [0.0, 0.5])
+def test_sides_on_their_own_cost_what_they_cost_together(returned: float) -> None:
+    model = toy_model("referenced", returned=returned)
+    batch, now = toy_batch(0), moment(1.0)
+    whole = model.generator_loss(batch, now)
+    generator, _ = model.phases()
+    assert len(generator.parts) == 2
+    apart = terms_of(generator, batch, now)
+    assert {"adversarial", "identity", "swap_mask", "swap_cosine"} <= whole.keys()
+    assert {n: t.item() for n, t in apart.items()} == pytest.approx(
+        {n: t.item() for n, t in whole.items()}, rel=1e-4
+    )
+
+
+def test_a_slow_encoder_has_a_gradient_every_few_steps_and_then_moves_further() -> None:
+    model = toy_model("masked_gan", known_rate=0.1, known_every=3)
+    generator, _ = model.phases()
+    factors = {id(p): factor for group, factor in generator.groups() for p in group}
+    encoder = list(model.generator.encoder.parameters())
+    assert [factors[id(p)] for p in encoder] == pytest.approx([0.3] * len(encoder))
+    assert {factors[id(p)] for p in model.generator.first_maps()} == {0.1}
+    for step in range(5):
+        terms = terms_of(generator, toy_batch(step), moment(1.0, step))
+        torch.stack([t for n, t in terms.items() if n != "swap_cosine"]).sum().backward()
+        assert {p.grad is None for p in encoder} == {step % 3 != 0}, step
+        assert all(p.grad is not None for p in model.generator.first_maps())
+        model.generator.zero_grad(set_to_none=True)

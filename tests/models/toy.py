@@ -22,8 +22,10 @@ from faceloom.models import (
     OriginConfig,
     build_learner,
 )
+from faceloom.models.base import Moment, Phase
 from faceloom.models.landmarked import Landmarks
 from faceloom.models.masked_gan import Schedule
+from faceloom.models.parts import add_terms
 from faceloom.nets.blocks import seeded_init
 from faceloom.nets.generators import GeneratorShape
 from faceloom.nets.origin import OriginShape
@@ -99,6 +101,14 @@ def as_it_is(picture_BCHW: Tensor) -> Laying:
     coloured = ((picture_BCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     grid = tight_grid(count, size_px, 1.0)
     return Laying(coloured, points, torch.arange(count), points, grid)
+
+
+def terms_of(phase: Phase, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+    """A phase's loss, its parts added up."""
+    terms: dict[str, Tensor] = {}
+    for part, own in zip(phase.parts, moment.of_parts(len(phase.parts)), strict=True):
+        add_terms(terms, part(batch, own))
+    return terms
 
 
 class ToyBatches:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.models.toy import CONFIGS
+from tests.models.toy import toy_trainer as toy_model
 from tests.train.toy import PER_SIDE, Plant, Terms, ToyLearner, toy_config, toy_trainer
+from torch import Tensor
 
+from faceloom.data.batches import Batch
 from faceloom.errors import UserError
 from faceloom.models.base import Moment
 from faceloom.train.gradients import Split, is_out_of_memory
+from faceloom.train.run import Place
 
 
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 7))
@@ -43,6 +49,40 @@ def test_accumulating_changes_no_step(tmp_path: Path) -> None:
         strict=True,
     ):
         assert torch.allclose(one, three, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_parts_of_a_loss_give_the_same_step_on_any_number_of_threads(
+    threads: int, tmp_path: Path
+) -> None:
+    """And the same from one run to the next, whichever part is done first."""
+    before = torch.get_num_threads()
+    trainers = [toy_model(CONFIGS["masked_gan"], tmp_path / str(n), 3) for n in range(2)]
+    try:
+        for trainer, count in zip(trainers, (1, threads), strict=True):
+            torch.set_num_threads(count)
+            for step in range(3):
+                trainer._step(trainer.batches.batch(step))
+                trainer.place = Place(step + 1)
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    one, other = (dict(trainer.learner.all_modules.named_parameters()) for trainer in trainers)
+    for name, weight in one.items():
+        assert torch.allclose(weight, other[name], rtol=1e-3, atol=1e-5), name
+
+
+def test_memory_that_runs_out_in_one_part_is_noticed(tmp_path: Path) -> None:
+    trainer = toy_model(CONFIGS["masked_gan"], tmp_path, 1)
+    generator, _ = trainer.phases
+    parts = (generator.parts[0], _out_of_memory)
+    trainer.phases = (replace(generator, loss=parts),)
+    with pytest.raises(UserError, match="not enough memory even for one face"):
+        trainer._step(trainer.batches.batch(0))
+
+
+def _out_of_memory(_batch: Batch, _moment: Moment) -> dict[str, Tensor]:
+    raise torch.OutOfMemoryError("planted")
 
 
 def test_out_of_memory_halves_the_piece_and_keeps_the_batch(tmp_path: Path) -> None:

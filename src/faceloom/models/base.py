@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import torch
@@ -38,20 +38,34 @@ class Moment:
     progress: float
     generator: Generator
 
+    def of_parts(self, count: int) -> tuple[Moment, ...]:
+        """One for each part of a loss, with random numbers of its own where there are several, so
+        that they need not wait for each other."""
+        if count == 1:
+            return (self,)
+        seeds = torch.randint(2**62, (count,), generator=self.generator).tolist()
+        return tuple(replace(self, generator=Generator().manual_seed(seed)) for seed in seeds)
+
+
+Loss = Callable[[Batch, Moment], dict[str, Tensor]]
+"""Named terms of a batch, weights applied."""
+
 
 @dataclass(frozen=True)
 class Phase:
     """One of a step's alternating objectives.
 
     `loss` gives named terms, weights applied; the sum of those not in `observed` is minimised over
-    `modules`. `lr` is a factor on the run's rate, `fall` another one that changes with progress;
-    the phase runs once `progress >= start`, every `every` steps. `adversary` marks a player against
+    `modules`. It may be given in parts that have nothing but weights in common, and are computed
+    side by side where there are cores for it. `lr` is a factor on the run's rate, `fall` another
+    one that changes with progress; the phase runs once `progress >= start`, every `every` steps.
+    `adversary` marks a player against
     others, a discriminator above all, whose optimiser uses less momentum.
     """
 
     name: str
     modules: tuple[nn.Module, ...]
-    loss: Callable[[Batch, Moment], dict[str, Tensor]]
+    loss: Loss | tuple[Loss, ...]
     lr: float = 1.0
     start: float = 0.0
     every: int = 1
@@ -67,6 +81,11 @@ class Phase:
 
     def active(self, moment: Moment) -> bool:
         return moment.progress >= self.start and moment.step % self.every == 0
+
+    @property
+    def parts(self) -> tuple[Loss, ...]:
+        """The loss's parts, one at least."""
+        return self.loss if isinstance(self.loss, tuple) else (self.loss,)
 
     @property
     def parameters(self) -> list[nn.Parameter]:

@@ -11,7 +11,8 @@ With `landmarks` the encoder is also given the mesh's drawing (`landmarked`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
 from faceloom.data.description import IDENTITY_SIZE, LooksSpace
-from faceloom.models.base import SIDES, Moment, Phase, Side
+from faceloom.models.base import SIDES, Moment, Phase, Side, other_side
 from faceloom.models.landmarked import (
     LandmarkPair,
     Landmarks,
@@ -84,6 +85,9 @@ class MaskedGanConfig:
     """Factor on it of the encoder and of the decoders' first map: what codes mean. A trunk knows
     that from exact answers, and two persons' pictures would part it: None is .1 for a pair that
     starts from the shipped trunk, else 1. At 0 nothing is computed for them."""
+    known_every: int = 4
+    """Steps from one gradient of a slow encoder to the next: a fifth of a step's work, for what
+    hardly moves. It then moves as much further, at the whole rate at most."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
@@ -112,6 +116,14 @@ class MaskedGanConfig:
     learner: Literal["masked_gan"] = "masked_gan"
 
 
+class Met(NamedTuple):
+    """A side's faces as the generator met and painted them, for whoever judges them."""
+
+    share: SideBatch
+    code: Tensor
+    painted: Painted
+
+
 class MaskedGan(NetLearner[PairGenerator]):
     """The learner. `identities` are both sides' mean identity vectors (2, 512), for the swap's
     identity loss; None, or one decoder for all, leaves that term out."""
@@ -131,26 +143,34 @@ class MaskedGan(NetLearner[PairGenerator]):
         self._rivals = Phase(
             "discriminator",
             (self.discriminators,),
-            self.discriminator_loss,
+            tuple(partial(self._rival_loss, side) for side in SIDES),
             lr=config.discriminator_rate,
             start=config.schedule.adversarial_start,
             every=config.schedule.adversarial_every,
             adversary=True,
         )
         self._known_rate = 1.0 if config.known_rate is None else config.known_rate
+        self._encoder_every = 1 if self._known_rate == 1 else config.known_every
+        encoder, first_maps = tuple(generator.encoder.parameters()), generator.first_maps()
         if self._known_rate == 0:
-            for parameter in generator.meaning():
+            for parameter in (*encoder, *first_maps):
                 parameter.requires_grad_(False)
+        self._slowed = (
+            (encoder, min(1.0, self._known_rate * self._encoder_every)),
+            (first_maps, self._known_rate),
+        )
         if config.only_references:
             for name, parameter in generator.named_parameters():
                 parameter.requires_grad_(".reference." in name)
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
-        self._painted: dict[Side, Painted] = {}
-        self._codes: dict[Side, Tensor] = {}
-        self._seen: Batch | None = None
-        """The batch as the generator met it, for the discriminators."""
+        self._met: dict[Side, Met] = {}
+
+    @property
+    def _sides_are_apart(self) -> bool:
+        """Whether a side's loss needs nothing of the other's faces."""
+        return self.config.decoders == len(SIDES) and self.config.landmarks is None
 
     @staticmethod
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
@@ -168,73 +188,86 @@ class MaskedGan(NetLearner[PairGenerator]):
                 (self.generator,)
                 if self.landmark_head is None
                 else (self.generator, self.landmark_head),
-                self.generator_loss,
+                tuple(partial(self._side_loss, side) for side in SIDES)
+                if self._sides_are_apart
+                else self.generator_loss,
                 observed=frozenset({"swap_cosine"}),
-                slowed=((self.generator.meaning(), self._known_rate),),
+                slowed=self._slowed,
             ),
             self._rivals,
         )
 
     def generator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """Reconstruction of both sides, and from their starting points on the later terms."""
-        schedule = self.config.schedule
         landmarks = self.config.landmarks
-        self._seen = batch = self._with_returned(batch, moment)
+        batch = Batch(batch.step, *(self._with_returned(side, batch, moment) for side in SIDES))
         if landmarks is None:
             seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
         else:
             seen = with_landmarks(batch, landmarks, moment)
-        codes = self.generator.encode(seen)
-        rivals_act = self._rivals.active(moment)
+        codes = self._encode(seen, moment)
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
-        for side, share, code in zip(SIDES, batch.sides, self._given(codes, moment), strict=True):
-            self._codes[side] = code
-            rgb, logit = self._decode(code, side, share, moment)
-            painted = composite(rgb, logit, share.warped_BCHW)
-            self._painted[side] = painted
-            found = self._reconstruction(painted, share)
-            if rivals_act:
-                found["adversarial"] = self._fooling(side, share)
-            add_terms(terms, found)
-        critic_turn = moment.step % schedule.critic_every == 0
-        if moment.progress >= schedule.critic_start and critic_turn:
-            add_terms(terms, self._critique(batch))
+        given = self._given(codes, moment)
+        for side, share, code in zip(SIDES, batch.sides, given, strict=True):
+            add_terms(terms, self._restoring(side, share, code, moment))
+        add_terms(terms, self._critique(SIDES, moment))
         return terms
 
-    def discriminator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
-        """Mixup least squares: D(share * real + (1 - share) * fake) -> share, Beta(.2, .2)."""
-        terms: dict[str, Tensor] = {}
-        batch = self._seen or batch
-        for side, share in zip(SIDES, batch.sides, strict=True):
-            count = len(share.target_BCHW)
-            mix_B = beta_shares(0.2, count, moment).to(share.target_BCHW.device)
-            mixed = losses.mixup(share.target_BCHW, self._judged(side, share).detach(), mix_B)
-            score = self.discriminators[side](torch.cat([mixed, share.warped_BCHW], dim=1))
-            loss = losses.least_squares(score, mix_B.view(-1, 1, 1, 1))
-            add_terms(terms, {"discriminator": loss})
+    def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        """One side's part of it, for decoders and codes of its own."""
+        share = self._with_returned(side, batch, moment)
+        code = self._encode(share.warped_BCHW, moment)
+        terms = self._restoring(side, share, code, moment)
+        add_terms(terms, self._critique((side,), moment))
         return terms
+
+    def _encode(self, seen_BCHW: Tensor, moment: Moment) -> Tensor:
+        with torch.set_grad_enabled(moment.step % self._encoder_every == 0):
+            return self.generator.encode(seen_BCHW)
+
+    def _restoring(
+        self, side: Side, share: SideBatch, code: Tensor, moment: Moment
+    ) -> dict[str, Tensor]:
+        """A side's faces painted from their codes, and what that costs."""
+        rgb, logit = self._decode(code, side, share, moment)
+        painted = composite(rgb, logit, share.warped_BCHW)
+        self._met[side] = Met(share, code, painted)
+        terms = self._reconstruction(painted, share)
+        if self._rivals.active(moment):
+            terms["adversarial"] = self._fooling(side)
+        return terms
+
+    def _rival_loss(self, side: Side, _batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        """Mixup least squares: D(share * real + (1 - share) * fake) -> share, Beta(.2, .2)."""
+        share = self._met[side].share
+        count = len(share.target_BCHW)
+        mix_B = beta_shares(0.2, count, moment).to(share.target_BCHW.device)
+        mixed = losses.mixup(share.target_BCHW, self._judged(side).detach(), mix_B)
+        score = self.discriminators[side](torch.cat([mixed, share.warped_BCHW], dim=1))
+        return {"discriminator": losses.least_squares(score, mix_B.view(-1, 1, 1, 1))}
 
     @torch.no_grad()
-    def _with_returned(self, batch: Batch, moment: Moment) -> Batch:
-        """Some inputs as the other person, in the target's place and surroundings."""
-        count = round(self.config.returned * len(batch.a.target_BCHW))
+    def _with_returned(self, side: Side, batch: Batch, moment: Moment) -> SideBatch:
+        """A side's share, some inputs as the other person, in the target's place and
+        surroundings."""
+        share = batch.a if side == "a" else batch.b
+        count = round(self.config.returned * len(share.target_BCHW))
         if not count or moment.progress < self.config.returned_start:
-            return batch
-        shares = []
-        for other, share in zip(SIDES[::-1], batch.sides, strict=True):
-            first = share.part(slice(count))
-            code, reference = self.generator.encode(first.warped_BCHW), first.swap_reference
-            rgb, logit = self.generator.decode(code, other, reference() if reference else None)
-            share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
-            painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
-            warped = torch.cat([painted, share.warped_BCHW[count:]])
-            drawn, straight = share.drawn_B1HW, share.drawn_target_B1HW
-            if drawn is not None and straight is not None:
-                drawn = torch.cat([straight[:count], drawn[count:]])
-            shares.append(replace(share, warped_BCHW=warped, drawn_B1HW=drawn))
-        return Batch(batch.step, *shares)
+            return share
+        first = share.part(slice(count))
+        code, reference = self.generator.encode(first.warped_BCHW), first.swap_reference
+        rgb, logit = self.generator.decode(
+            code, other_side(side), reference() if reference else None
+        )
+        share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
+        painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
+        warped = torch.cat([painted, share.warped_BCHW[count:]])
+        drawn, straight = share.drawn_B1HW, share.drawn_target_B1HW
+        if drawn is not None and straight is not None:
+            drawn = torch.cat([straight[:count], drawn[count:]])
+        return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
 
     def _given(self, codes: Tensor, moment: Moment) -> tuple[Tensor, ...]:
         """The code that each side's decoder is given: its own, or by chance the other's."""
@@ -265,37 +298,41 @@ class MaskedGan(NetLearner[PairGenerator]):
     def _reconstruction(self, painted: Painted, share: SideBatch) -> dict[str, Tensor]:
         return reconstruction_terms(painted, share, self.config.weights)
 
-    def _judged(self, side: Side, share: SideBatch) -> Tensor:
+    def _judged(self, side: Side) -> Tensor:
         """The result within the hull, the target around it: a discriminator that saw the bent
         surroundings would teach the decoder to paint ears and hair beyond its mask."""
-        return torch.lerp(share.target_BCHW, self._painted[side].result, share.hull_B1HW)
+        met = self._met[side]
+        return torch.lerp(met.share.target_BCHW, met.painted.result, met.share.hull_B1HW)
 
-    def _fooling(self, side: Side, share: SideBatch) -> Tensor:
+    def _fooling(self, side: Side) -> Tensor:
+        seen = torch.cat([self._judged(side), self._met[side].share.warped_BCHW], dim=1)
         with frozen(self.discriminators[side]) as net:
-            score = net(torch.cat([self._judged(side, share), share.warped_BCHW], dim=1))
+            score = net(seen)
         weight = self.config.weights.adversarial * self.config.schedule.adversarial_every
         return weight * losses.least_squares(score, 1.0)
 
-    def _critique(self, batch: Batch) -> dict[str, Tensor]:
-        """The frozen face net's opinion of a few faces: reconstruction and swap."""
-        w = self.config.weights
-        count = min(self.config.schedule.critic_faces, len(batch.a.target_BCHW))
+    def _critique(self, sides: tuple[Side, ...], moment: Moment) -> dict[str, Tensor]:
+        """The frozen nets' opinion of a few faces, on their turn: reconstruction and swap. Terms
+        are means over both sides, or those sides' part of them."""
+        schedule, w = self.config.schedule, self.config.weights
+        if moment.progress < schedule.critic_start or moment.step % schedule.critic_every:
+            return {}
         images, targets, swapped = [], [], []
         laid_over: list[tuple[Tensor, Tensor]] = []
-        for side, other, share in zip(SIDES, SIDES[::-1], batch.sides, strict=True):
-            hull = share.hull_B1HW[:count]
-            rgb, target = self._painted[side].rgb[:count], share.target_BCHW[:count]
-            images.append(torch.lerp(target, rgb, hull))
+        for side in sides:
+            share, met = self._met[side].share.part(slice(schedule.critic_faces)), self._met[side]
+            count, hull, target = len(share.hull_B1HW), share.hull_B1HW, share.target_BCHW
+            images.append(torch.lerp(target, met.painted.rgb[:count], hull))
             targets.append(target)
-            code, reference = self._codes[side][:count], share.swap_reference
-            laid = reference[:count]() if reference else None
-            painted, logit = self.generator.decode(code, other, laid)
+            laid = share.swap_reference() if share.swap_reference else None
+            painted, logit = self.generator.decode(met.code[:count], other_side(side), laid)
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
+        part = len(sides) / len(SIDES)
         with torch.no_grad():
             wanted = self.critic(torch.cat(targets))
         found = self.critic(torch.cat(images + (swapped if self.identities is not None else [])))
-        own = 2 * count
+        own = len(wanted.embedding)
         terms = {
             "features": w.features
             * losses.feature_distance([f[:own] for f in found.maps], wanted.maps, (1.0, 1.0, 1.0)),
@@ -303,13 +340,15 @@ class MaskedGan(NetLearner[PairGenerator]):
             * losses.identity_distance(found.embedding[:own], wanted.embedding),
         }
         if self.identities is not None:
-            swapped_to = self.identities.to(rgb.device).flip(0).repeat_interleave(count, dim=0)
+            rows = [SIDES.index(other_side(side)) for side in sides]
+            swapped_to = self.identities.to(targets[0].device)[rows]
+            swapped_to = swapped_to.repeat_interleave(own // len(sides), dim=0)
             swapped_as = found.embedding[own:]
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
             off = [losses.mask_supervision(logit, hull) for logit, hull in laid_over]
-            terms["swap_mask"] = w.swap_mask * torch.stack(off).sum()
+            terms["swap_mask"] = w.swap_mask * torch.stack(off).mean() * len(SIDES)
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         if self.mesh_critic is not None:
             terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
-        return terms
+        return {name: part * term for name, term in terms.items()}

@@ -83,16 +83,19 @@ class Processes:
         return dict(zip(names, self._sum(values.to(self.device)).tolist(), strict=True))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Sum the gradients of all processes, all parameters at once."""
+        """Sum the gradients of all processes, all parameters at once; a parameter that has none in
+        any process has none afterwards."""
         if self.count == 1:
             return
         parameters = list(parameters)
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        if not grads:
+        if not parameters:
             return
-        flat = self._sum(torch.cat([grad.reshape(-1).float() for grad in grads]))
-        for parameter, part in zip(parameters, flat.split([g.numel() for g in grads]), strict=True):
-            parameter.grad = part.view(parameter.shape)
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        given = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        flat = self._sum(torch.cat([given, *(grad.reshape(-1).float() for grad in grads)]))
+        given, *parts = flat.split([len(parameters), *(grad.numel() for grad in grads)])
+        for parameter, part, there in zip(parameters, parts, given.tolist(), strict=True):
+            parameter.grad = part.view(parameter.shape) if there else None
 
     def summed(self, terms: dict[str, float]) -> dict[str, float]:
         """Sums over all processes, which must all have the same names."""

@@ -9,16 +9,18 @@ over the weight of all pixels, sees the piece; random numbers of losses are each
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from faceloom.data.batches import Batch
-from faceloom.models.base import Moment, Phase
+from faceloom.models.base import Loss, Moment, Phase
+from faceloom.threads import side_by_side
 from faceloom.train.distributed import Processes
 from faceloom.train.health import not_finite_error
 
@@ -118,20 +120,71 @@ def compute(
     for piece in parts:
         given, moment = batch.part(piece.faces), moment_of(piece.index)
         for phase in phases:
-            with autocast():
-                terms = phase.loss(given, moment)
-                total = torch.stack(
-                    [term.float() for name, term in terms.items() if name not in phase.observed]
-                ).sum()
-            total = total * piece.share
-            total.backward()
-            _add(totals, {phase.name: total})
-            _add(sums, {name: term.float() * piece.share for name, term in terms.items()})
+            for found in _of_parts(phase, given, moment, autocast):
+                found.leave(piece.share)
+                _add(totals, {phase.name: found.total * piece.share})
+                _add(sums, {name: term * piece.share for name, term in found.terms.items()})
     values = _floats({**sums, **{f"/{name}": total for name, total in totals.items()}})
     return (
         {name: values[name] for name in sums},
         {name: values[f"/{name}"] for name in totals},
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one part of a phase's loss gives."""
+
+    terms: dict[str, Tensor]
+    total: Tensor
+    """Of the terms that are minimised."""
+    gradients: list[tuple[nn.Parameter, Tensor]]
+
+    def leave(self, share: float) -> None:
+        """Add the gradients, this share of them, to the parameters'."""
+        for parameter, gradient in self.gradients:
+            if parameter.grad is None:
+                parameter.grad = gradient if share == 1 else gradient * share
+            else:
+                parameter.grad.add_(gradient, alpha=share)
+
+
+def _of_parts(
+    phase: Phase, batch: Batch, moment: Moment, autocast: Callable[[], AbstractContextManager[Any]]
+) -> list[_Found]:
+    """Of each part of the phase's loss; on a CPU side by side, and alike if they are not."""
+    weights = [parameter for parameter in phase.parameters if parameter.requires_grad]
+    moments = moment.of_parts(len(phase.parts))
+
+    def found(part: Loss, moment: Moment) -> _Found:
+        with autocast(), _own_casts(len(phase.parts) > 1):
+            terms = part(batch, moment)
+            total = torch.stack(
+                [term.float() for name, term in terms.items() if name not in phase.observed]
+            ).sum()
+        gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
+            total, weights, allow_unused=True
+        )
+        given = [(p, g) for p, g in zip(weights, gradients, strict=True) if g is not None]
+        figures = {name: term.detach().float() for name, term in terms.items()}
+        return _Found(figures, total.detach(), given)
+
+    calls = [partial(found, *one) for one in zip(phase.parts, moments, strict=True)]
+    if batch.a.target_BCHW.device.type != "cpu":
+        return [call() for call in calls]
+    return side_by_side(calls)
+
+
+@contextmanager
+def _own_casts(own: bool) -> Iterator[None]:
+    """Within the block autocast keeps no casts of weights, if `own`: all threads share those that
+    it keeps, and with them a piece of the graph."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(before and not own)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
