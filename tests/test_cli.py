@@ -338,6 +338,7 @@ def test_conversion_options_that_make_no_sense(
         (["--to", "c"], "--to c"),
         (["--colour", "sepia"], "sepia"),
         (["--kind", "quadruple"], "quadruple"),
+        (["--detail", "1.5"], "--detail 1.5: must be from 0 to 1"),
         (["--detector", "hog"], "hog"),
         (["--codec", "cinepack"], "cinepack"),
         (["--codec-option", "fast"], "key=value"),

@@ -114,6 +114,13 @@ def resize(
     return cv2.resize(image, size_px, interpolation=_CV_FILTERS[interpolation])  # type: ignore[return-value]
 
 
+def sampled(
+    image: NDArray[Scalar], x_HW: NDArray[np.float32], y_HW: NDArray[np.float32]
+) -> NDArray[Scalar]:
+    """The image at these places, pixels, linear in between; beyond its edge, the edge."""
+    return cv2.remap(image, x_HW, y_HW, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
 def sharpness(image: RGB) -> float:
     """Variance of the Laplacian of the grey image (Pech-Pacheco et al. 2000); higher is sharper."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -41,6 +41,41 @@ def test_painting_the_source_gives_the_source() -> None:
     assert (difference[placed.mask_HW == 0] == 0).all()
 
 
+def test_fine_detail_shows_well_inside_the_face_and_nowhere_else() -> None:
+    frame, aligned = frame_with_face()
+    rgb, alpha = np.full((SIDE, SIDE, 3), 130, np.uint8), np.ones((SIDE, SIDE), np.float32)
+    lines = np.tile(np.array([0.5, -0.5], np.float32), (2 * SIDE, SIDE))
+    plain, fine, none = (
+        place(frame, aligned, Painted(rgb, alpha, detail), ColourMatcher("none"), share)
+        for detail, share in ((None, 1.0), (lines, 1.0), (lines, 0.0))
+    )
+    assert plain is not None
+    assert fine is not None
+    assert none is not None
+    assert np.array_equal(plain.rgb_HWC, none.rgb_HWC)
+    assert np.array_equal(plain.mask_HW, fine.mask_HW)
+    changed = np.abs(fine.rgb_HWC.astype(int) - plain.rgb_HWC).max(axis=2)
+    assert changed[plain.mask_HW > 0.9].mean() > 15
+    assert changed[plain.mask_HW < 0.5].max() <= 0.2 * changed.max()
+    assert (changed[plain.mask_HW == 0] == 0).all()
+
+
+def test_a_larger_picture_lies_where_the_small_one_did() -> None:
+    frame, aligned = frame_with_face()
+    ramp = np.linspace(40, 220, SIDE)[None, :, None] + np.linspace(-30, 30, SIDE)[:, None, None]
+    rgb = np.broadcast_to(ramp, (SIDE, SIDE, 3)).astype(np.uint8)
+    alpha, still = np.ones((SIDE, SIDE), np.float32), np.zeros((2 * SIDE, 2 * SIDE), np.float32)
+    small, large = (
+        place(frame, aligned, Painted(rgb, alpha, detail), ColourMatcher("none"))
+        for detail in (None, still)
+    )
+    assert small is not None
+    assert large is not None
+    difference = small.rgb_HWC.astype(int) - large.rgb_HWC
+    assert np.abs(difference).max() <= 2
+    assert abs(difference[small.mask_HW > 0.5].mean()) < 0.2
+
+
 def test_nothing_outside_the_hull_changes_and_the_edge_is_soft() -> None:
     _, aligned = frame_with_face()
     mask = soft_mask(aligned, np.ones((SIDE, SIDE), np.float32))

@@ -9,18 +9,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from faceloom.data.augment import stored_px
+from faceloom.data.movement import COVERAGE, POINTS, far_apart, movement
 from faceloom.data.reference import (
-    COVERAGE,
     GALLERY_SIZE,
     NODES,
-    POINTS,
     FacePlaces,
     Gallery,
     answer_offset,
     bending,
-    far_apart,
     laid,
-    movement,
     pull,
     tight_grid,
 )
@@ -106,8 +103,8 @@ def test_a_reference_passes_from_one_picture_to_the_next_as_a_mouth_opens() -> N
     gaps = np.linspace(0, 47, GALLERY_SIZE)
     gallery = gallery_of(*map(open_mouthed, gaps), step=5)
     seen = places(*map(open_mouthed, np.linspace(4, 40, 145)))  # A quarter of a gap each.
-    grid = tight_grid(len(seen), SIZE_PX, COVERAGE)
-    blended = gallery.lay_nearest(gallery.misfit(seen, mean_shape()), seen.points_BM2, grid)
+    misfit = gallery.misfit(seen, mean_shape())
+    blended, _ = gallery.lay_nearest(misfit, seen.points_BM2, SIZE_PX)
     level = ((blended + 1) * 127.5).mean(dim=(1, 2, 3))
     assert float(level.diff().min()) > -0.1
     assert float(level.diff().max()) < 2.5  # Five from one picture to the next.

@@ -11,7 +11,7 @@ import torch
 from tests.models.toy import CONFIGS, PER_SIDE, SIZE_PX, identities, toy_batch
 from torch import Tensor
 
-from faceloom.convert.clip import paint
+from faceloom.convert.clip import ConvertOptions, paint
 from faceloom.data.batches import Batch, step_generator
 from faceloom.faces.align import reference_points
 from faceloom.faces.face import Aligned
@@ -127,7 +127,9 @@ def test_conversion_works_with_and_without_the_mesh() -> None:
     faces = [Aligned(crop, Similarity(1, 0, 0, 0), mesh) for crop in crops]
     for model, differs in ((learner(), True), (learner(None), False)):
         swapper = model.swapper.eval()
-        alone, drawn = (paint(swapper, faces, "b", landmarks=given) for given in (False, True))
+        alone, drawn = (
+            paint(swapper, faces, "b", ConvertOptions(landmarks=given)) for given in (False, True)
+        )
         assert len(alone) == len(drawn) == PER_SIDE
         same = all(
             np.array_equal(one.alpha_HW, other.alpha_HW)

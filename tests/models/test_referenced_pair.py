@@ -12,8 +12,10 @@ from tests.data.test_reference import mean_mesh, mean_shape, places
 from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
 from torch import Tensor, nn
 
-from faceloom.convert.clip import paint
-from faceloom.data.reference import COVERAGE, FacePlaces, Gallery
+from faceloom.convert.clip import ConvertOptions, paint
+from faceloom.data.fine import FINE, FINE_ENOUGH
+from faceloom.data.movement import COVERAGE
+from faceloom.data.reference import FacePlaces, Gallery
 from faceloom.faces.face import Aligned, Patch
 from faceloom.geometry import Similarity
 from faceloom.models import MaskedGanConfig, build_generator, is_referenced
@@ -66,7 +68,7 @@ def test_detail_of_the_person_to_paint_shows_in_the_swap() -> None:
 def test_references_fill_the_models_own_crop() -> None:
     pair = filled({"a": 255, "b": 60})
     for to, level in (("a", 1.0), ("b", 60 / 127.5 - 1)):
-        found = pair.references(shown("a", 3), to)  # type: ignore[arg-type]
+        found, _ = pair.references(shown("a", 3), to)  # type: ignore[arg-type]
         assert found.shape == (3, 3, SIZE_PX, SIZE_PX)
         assert float(found[:, :, :20].median()) == pytest.approx(level, abs=1e-3)
         dark = int(found[0, 0, :, SIZE_PX // 2].argmin())
@@ -114,7 +116,43 @@ def test_conversion_tells_where_features_lie_and_whose_they_are() -> None:
     told = recorder.seen[0]
     assert told is not None
     assert told.of == "a"
+    assert told.fine == 0, "the frame shows no more than the crop"
     assert torch.equal(told.places.points_BM2, shown("a", 2).places.points_BM2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "detail", "fine"),
+    [(0.3, 1.0, FINE), (0.7, 1.0, FINE_ENOUGH), (0.95, 1.0, 0.0), (0.5, 0.0, 0.0)],
+)
+def test_conversion_asks_for_fine_detail_where_the_footage_shows_it(
+    scale: float, detail: float, fine: float
+) -> None:
+    crop = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
+    face = Aligned(crop, Similarity(scale, 0.0, 0.0, 0.0), mean_mesh(coverage=1.0))
+    recorder = Recorder()
+    (painted,) = paint(recorder, [face], "b", ConvertOptions(detail=detail))
+    assert recorder.seen[0] is not None
+    assert recorder.seen[0].fine == fine
+    assert painted.detail_HW is None, "this model knows none"
+
+
+@torch.no_grad()
+def test_a_pair_gives_fine_detail_of_the_person_it_paints_when_asked() -> None:
+    pair, face = filled({"a": 255, "b": 60}), torch.zeros(2, 3, SIZE_PX, SIZE_PX)
+    lined = np.full((48, 160, 160, 3), 120, np.uint8)
+    lined[:, :, ::2] = 60
+    gallery = pair.galleries["b"]
+    assert isinstance(gallery, Gallery)
+    gallery.look_closely(lined)
+    asked = replace(shown("a", 2), fine=FINE)
+    assert pair.swap(face, "b", shown("a", 2)).detail_B1TT is None
+    assert pair.swap(face, "b").detail_B1TT is None
+    found = {to: pair.swap(face, to, asked).detail_B1TT for to in SIDES}
+    assert found["b"] is not None
+    assert found["b"].shape == (2, 1, 2 * SIZE_PX, 2 * SIZE_PX)
+    assert float(found["b"].abs().mean()) > 0.05
+    assert found["a"] is not None
+    assert not found["a"].any()
 
 
 def test_a_trunk_brings_what_it_has_and_no_pictures(tmp_path: Path) -> None:

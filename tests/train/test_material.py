@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from tests.data.test_batches import COVERAGE, STORED_PX
@@ -45,13 +46,15 @@ def test_every_recipe_gets_the_references_that_it_can_use(
     batches = make_batches(recipe, a, b)
     assert type(batches.references) is (type(None) if kind is None else kind)
     learner = build_learner(recipe.model, torch.rand(2, 512))
-    keep_galleries(learner, batches)
+    crops = np.random.default_rng(5).integers(0, 255, (10, 256, 256, 3), dtype=np.uint8)
+    keep_galleries(learner, batches, lambda _side, rows: crops[rows % len(crops)])
     generator = learner.generator_modules
     assert isinstance(generator, PairGenerator)
     if isinstance(batches.references, PairReferences):
         for side, gallery in zip(SIDES, batches.references.galleries, strict=True):
             kept = generator.galleries[side].state_dict()
             assert kept["pictures_K3PP"].any()
+            assert kept["fine_KTT"].any()
             assert all(torch.equal(kept[n], t) for n, t in gallery.state_dict().items())
     else:
         assert not any(name.startswith("galleries.") for name in generator.state_dict())

@@ -23,6 +23,7 @@ from faceloom.cli.options import (
     ColourOption,
     ConsentOption,
     CrfOption,
+    DetailOption,
     DetectorOption,
     DevicesOption,
     FromOption,
@@ -80,6 +81,7 @@ def swap(
     like_face: Annotated[Path | None, typer.Option(help="The same, for the face's input.")] = None,
     detector: DetectorOption = "full-range",
     colour: ColourOption = "tone",
+    detail: DetailOption = 1.0,
     kind: KindOption = "result",
     codec: CodecOption = "h264",
     crf: CrfOption = 18,
@@ -99,7 +101,9 @@ def swap(
         consent_face=_consent(consent_face) if consent_face else line,
         extract_footage=ExtractOptions(detector=detector, like=like),
         extract_face=ExtractOptions(detector=detector, like=like_face),
-        convert=_convert_options("b", colour, kind, detector, codec, crf, codec_option, False),
+        convert=_convert_options(
+            "b", colour, detail, kind, detector, codec, crf, codec_option, False
+        ),
         work=work,
     )
     with progress_lines() as show:
@@ -197,6 +201,7 @@ def convert(
     output: OutputOption,
     to: Annotated[str, typer.Option(help="Whose face is put in: b, or a.")] = "b",
     colour: ColourOption = "tone",
+    detail: DetailOption = 1.0,
     kind: KindOption = "result",
     detector: DetectorOption = "full-range",
     codec: CodecOption = "h264",
@@ -211,7 +216,7 @@ def convert(
     """Swap the face in footage with a trained run."""
     from faceloom.experiment import convert_with_run
 
-    options = _convert_options(to, colour, kind, detector, codec, crf, codec_option, anyone)
+    options = _convert_options(to, colour, detail, kind, detector, codec, crf, codec_option, anyone)
     options = replace(options, landmarks=landmarks)
     with progress_lines() as show:
         report = convert_with_run(
@@ -341,6 +346,7 @@ def _train_config(
 def _convert_options(
     to: str,
     colour: str,
+    detail: float,
     kind: str,
     detector: str,
     codec: str,
@@ -355,6 +361,8 @@ def _convert_options(
         raise UserError(f"--to {to}: is no side of a run; take a or b")
     if kind not in OUTPUT_KINDS:
         raise UserError(f"--kind {kind}: is not known; take one of {', '.join(OUTPUT_KINDS)}")
+    if not 0 <= detail <= 1:
+        raise UserError(f"--detail {detail:g}: must be from 0 to 1")
     pairs = [option.partition("=") for option in codec_option or []]
     if not all(separator for _, separator, _ in pairs):
         raise UserError("--codec-option: write it as key=value")
@@ -364,6 +372,7 @@ def _convert_options(
         kind=kind,
         detector=detector,
         anyone=anyone,
+        detail=detail,
         codec=codec,
         crf=crf,
         codec_options={key: value for key, _, value in pairs},

@@ -44,6 +44,13 @@ SetOption = Annotated[
     typer.Option("--set", help="path=value of any training setting; see config.json of a run."),
 ]
 ColourOption = Annotated[str, typer.Option(help="none, tone, adain, adain_xyz, lab or histogram.")]
+DetailOption = Annotated[
+    float,
+    typer.Option(
+        help="Share of the fine detail of the face's own pictures that is laid onto what the model"
+        " paints, 0 to 1."
+    ),
+]
 KindOption = Annotated[str, typer.Option("--kind", help="result, side-by-side or triple.")]
 CodecOption = Annotated[str, typer.Option(help="h264, h265, av1, ffv1 or an encoder's name.")]
 CrfOption = Annotated[int, typer.Option(help="Constant quality, lower is better and larger.")]

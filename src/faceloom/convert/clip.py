@@ -20,6 +20,7 @@ import torch
 
 from faceloom.colour import ColourMatcher, Transfer
 from faceloom.convert.face import Painted, Placed, heat, place
+from faceloom.data.fine import FINE, FINE_ENOUGH
 from faceloom.data.reference import FacePlaces
 from faceloom.errors import UserError
 from faceloom.faces.align import align
@@ -49,6 +50,8 @@ _AHEAD_FRAMES = 8
 """How far a stage runs ahead of the next."""
 PERSON_COSINE = 0.3
 """Cosine to the run's person from which a new track is taken for that person."""
+_ENLARGED = 1.1
+"""Scale from the crop to the frame above which the crop shows less than the frame does."""
 _REPORT_S = 0.2
 
 
@@ -65,6 +68,9 @@ class ConvertOptions:
     landmarks: bool = False
     """Give a model that was trained with landmarks those of the footage; without, it finds its
     own."""
+    detail: float = 1.0
+    """Share of the fine detail of the face's own pictures that is laid onto what the model paints,
+    0 to 1, where the footage is larger than the model's picture."""
     codec: str = "h264"
     crf: int = 18
     codec_options: dict[str, str] = field(default_factory=dict)
@@ -278,7 +284,7 @@ def _painted(
     with one_torch_thread(), closing(jobs):
         while some := list(islice(jobs, _BATCH_FRAMES)):
             faces = [job.aligned for job in some if job.aligned is not None]
-            made = iter(paint(work.swapper, faces, options.to, options.landmarks))
+            made = iter(paint(work.swapper, faces, options.to, options))
             yield from ((job, None if job.aligned is None else next(made)) for job in some)
 
 
@@ -293,7 +299,7 @@ def _placed(
                 colour = ColourMatcher(options.colour)
             result, placed = job.frame, None
             if job.aligned is not None and face is not None:
-                placed = place(job.frame.rgb, job.aligned, face, colour)
+                placed = place(job.frame.rgb, job.aligned, face, colour, options.detail)
             if placed is not None:
                 result = job.frame.pasted(placed.rgb_HWC, placed.x_px, placed.y_px)
             yield job.frame, result, placed
@@ -301,21 +307,30 @@ def _placed(
 
 @torch.inference_mode()
 def paint(
-    swapper: Swapper, faces: list[Aligned], to: Side, landmarks: bool = False
+    swapper: Swapper, faces: list[Aligned], to: Side, options: ConvertOptions | None = None
 ) -> list[Painted]:
-    """Run the model on aligned faces, with their landmarks drawn if it takes them."""
+    """Run the model on aligned faces, with their landmarks drawn if it takes them, and with fine
+    detail if any is as large as to show it."""
     if not faces:
         return []
+    options = options or ConvertOptions()
+    enlarged = max(1 / face.frame_to_crop.scale for face in faces)
+    fine = 0.0
+    if options.detail > 0 and enlarged > _ENLARGED:
+        fine = FINE if enlarged > FINE_ENOUGH + _ENLARGED - 1 else FINE_ENOUGH
     crops_BCHW = to_tensor(np.stack([face.crop_HWC for face in faces]))
     places = FacePlaces.of(np.stack([face.mesh_4683 for face in faces]), swapper.size_px)
     kind = swapper.landmarks
-    if landmarks and kind is not None:
+    if options.landmarks and kind is not None:
         drawn = [draw_landmarks(face.mesh_4683, kind, swapper.size_px) for face in faces]
         crops_BCHW = torch.cat([crops_BCHW, torch.from_numpy(np.stack(drawn)).unsqueeze(1)], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
-        patch = swapper.swap(crops_BCHW, to, ShownFaces(places, other_side(to)))
+        patch = swapper.swap(crops_BCHW, to, ShownFaces(places, other_side(to), fine))
     alpha = patch.alpha_B1HW.float().numpy()[:, 0]
-    return [Painted(*pair) for pair in zip(to_uint8(patch.rgb_BCHW), alpha, strict=True)]
+    found = patch.detail_B1TT
+    details = [None] * len(faces) if found is None else list(found.numpy()[:, 0])
+    made = zip(to_uint8(patch.rgb_BCHW), alpha, details, strict=True)
+    return [Painted(*one) for one in made]
 
 
 def _shown(original: Frame, result: Frame, placed: Placed | None, kind: OutputKind) -> Frame:

@@ -12,11 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.colour import ColourMatcher
+from faceloom.data.fine import sharpened
 from faceloom.faces.face import Aligned
 from faceloom.faces.mask import BROWS, NOSE_BASE, feather, mesh_mask
 from faceloom.geometry import Box, Similarity
-from faceloom.image import RGB, Mask, warp
+from faceloom.image import RGB, Filter, Mask, resize, warp
 
+DETAIL_FEATHER = 0.06
+"""Half-width of the edge within which fine detail fades, over the crop's side: the outline of the
+face that it comes from lies elsewhere."""
+_COARSE = 32
+"""A side at which this edge is made; smooth in between."""
 FEATHER = 0.025
 """Half-width of the soft edge over the crop's side, from the base of the nose down: jaw and beard
 reach to the edge of the face."""
@@ -33,6 +39,8 @@ class Painted:
 
     rgb_HWC: RGB
     alpha_HW: Mask
+    detail_HW: NDArray[np.float32] | None = None
+    """What is finer (`Patch.detail_B1TT`), of the same frame at a larger size."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,16 @@ def skin_region(aligned: Aligned) -> Mask:
 
 
 def place(
-    frame_HWC: RGB, aligned: Aligned, painted: Painted, colour: ColourMatcher
+    frame_HWC: RGB,
+    aligned: Aligned,
+    painted: Painted,
+    colour: ColourMatcher,
+    detail: float = 1.0,
 ) -> Placed | None:
-    """The part of the frame that changes; None where the mask is empty or outside the frame."""
+    """The part of the frame that changes; None where the mask is empty or outside the frame.
+
+    `detail` is the share of what is known beyond the model's picture.
+    """
     mask_crop = soft_mask(aligned, painted.alpha_HW)
     matched = colour(
         painted.rgb_HWC.astype(np.float32),
@@ -86,10 +101,26 @@ def place(
     x0, y0, x1, y1 = box
     to_region = aligned.frame_to_crop.inverse().then(Similarity(1.0, 0.0, -x0, -y0))
     size = (x1 - x0, y1 - y0)
-    face = warp(np.round(matched).astype(np.uint8), to_region, size, "cubic")
+    to_face = to_region
+    kind: Filter = "cubic"
+    if painted.detail_HW is not None and detail > 0:
+        matched = sharpened(matched, detail * _well_inside(aligned, painted.detail_HW))
+        smaller = len(mask_crop) / len(matched)
+        to_face = Similarity(smaller, 0.0, (smaller - 1) / 2, (smaller - 1) / 2).then(to_region)
+        kind = "linear"  # It is as large as the frame's face, or enlarged already.
+    face = warp(np.round(matched).clip(0, 255).astype(np.uint8), to_face, size, kind)
     mask = warp(mask_crop, to_region, size, "linear", "zero")
     under = frame_HWC[y0:y1, x0:x1]
     return Placed(blend(face, under, mask), mask, x0, y0)
+
+
+def _well_inside(aligned: Aligned, detail_HW: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The detail, fading towards the outline of the face."""
+    side = len(aligned.crop_HWC)
+    hull = resize(mesh_mask(aligned.mesh_4683, "hull", (side, side)), (_COARSE, _COARSE), "area")
+    inside = feather(hull, DETAIL_FEATHER * _COARSE)
+    height, width = detail_HW.shape
+    return detail_HW * resize(inside, (width, height), "linear")
 
 
 def blend(over_HWC: RGB, under_HWC: RGB, mask_HW: Mask) -> RGB:

@@ -20,22 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceloom.data.augment import stored_px
-from faceloom.data.shape_match import CHIN, NOSE, own_shares
-from faceloom.faces.mask import BROWS, FACE_OVAL, INNER_MOUTH, LEFT_EYE, LIPS, RIGHT_EYE
+from faceloom.data.bent import bent_bytes
+from faceloom.data.fine import NO_DETAIL, Trust, fine_detail, fine_side_px, laid_fine
+from faceloom.data.movement import COVERAGE, POINTS, far_apart, movement
+from faceloom.data.shape_match import own_shares
 from faceloom.faces.pose import upright_axes
 
-_CHEEKS = (50, 280, 101, 330, 117, 346, 205, 425)
-_FOREHEAD = (151, 9, 8, 108, 337, 69, 299)
-_PARTS = (BROWS, FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS, INNER_MOUTH, CHIN, NOSE, _CHEEKS, _FOREHEAD)
-POINTS = sorted({point for part in _PARTS for point in part})
-"""Mesh points by which pictures are laid and compared."""
 GALLERY_SIZE = 48
-COVERAGE = 1.25
-"""Of a gallery's pictures."""
-_GAPS = ((13, 14), (61, 291), (159, 145), (386, 374))
-"""Lips, mouth's corners, lids: two mesh points each."""
-_GAP_WEIGHTS = (1.5, 0.7, 2.5, 2.5)
-"""What their distances count for."""
 _BLENDED = 2
 """Pictures that a reference is blended of."""
 NODES = 16
@@ -154,6 +145,8 @@ class Gallery(nn.Module):
     pictures_K3PP: Tensor
     points_KM2: Tensor
     mean_N2: Tensor
+    fine_KTT: Tensor
+    """What is finer in the pictures than a model paints (`fine`)."""
 
     def __init__(self, size_px: int) -> None:
         super().__init__()
@@ -162,6 +155,10 @@ class Gallery(nn.Module):
         self.register_buffer("pictures_K3PP", blank)
         self.register_buffer("points_KM2", torch.zeros(GALLERY_SIZE, len(POINTS), 2))
         self.register_buffer("mean_N2", torch.zeros(468, 2))
+
+        fine_px = fine_side_px(size_px)
+        blank = torch.full((GALLERY_SIZE, fine_px, fine_px), NO_DETAIL, dtype=torch.uint8)
+        self.register_buffer("fine_KTT", blank)
 
     @torch.no_grad()
     def fill(
@@ -185,6 +182,17 @@ class Gallery(nn.Module):
         self.mean_N2.copy_(mean_N2)
         return rows
 
+    def look_closely(
+        self, crops_KHWC: NDArray[np.uint8], faces_KHW: NDArray[np.floating] | None = None
+    ) -> None:
+        """Take the fine detail of the pictures from crops of the gallery's coverage, as large as
+        there are, in the pictures' order; within the faces (0 to 1) alone, where they are given."""
+        side_px = self.fine_KTT.shape[-1]
+        faces = [None] * len(crops_KHWC) if faces_KHW is None else faces_KHW
+        pairs = zip(crops_KHWC, faces, strict=True)
+        found = np.stack([fine_detail(crop, side_px, face) for crop, face in pairs])
+        self.fine_KTT.copy_(torch.from_numpy(found))
+
     def misfit(self, places: FacePlaces, mean_N2: Tensor) -> Tensor:
         """How unlike each picture (B, K) the faces move that are another person's, of this mean
         shape."""
@@ -197,45 +205,28 @@ class Gallery(nn.Module):
         """The chosen pictures, to be bent so that their points lie at `at`."""
         return Laying(self.pictures_K3PP, self.points_KM2, chosen_B, at_BM2, grid_BHW2, stray_B2NN)
 
-    def lay_nearest(self, misfit_BK: Tensor, at_BM2: Tensor, grid_BHW2: Tensor) -> Tensor:
-        """The mean (B, 3, H, W) in [-1, 1] of the pictures that fit best, bent so that their points
-        lie at `at`. Each counts for how much better it fits than the first that is left out, so
-        that none appears at once as a face moves on."""
+    def lay_nearest(
+        self, misfit_BK: Tensor, at_BM2: Tensor, size_px: int, fine_px: int = 0
+    ) -> tuple[Tensor, Tensor | None]:
+        """The mean (B, 3, size, size) in [-1, 1] of the pictures that fit best, over the tight
+        frame, bent so that their points lie at `at`; and of that side, if it is given, their fine
+        detail (B, 1, fine, fine) as far as each is to be trusted at a place.
+
+        Each counts for how much better it fits than the first that is left out, so that none
+        appears at once as a face moves on.
+        """
+        shared, device = pull(at_BM2), at_BM2.device
+        blended = torch.full((), -1.0, device=device)
+        detail, trust = torch.zeros((), device=device), Trust(at_BM2) if fine_px else None
         least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
         weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
-        weight_BK = weight_BK / (127.5 * weight_BK.sum(dim=1, keepdim=True))
-        shared = pull(at_BM2)
-        blended = torch.full((), -1.0, device=at_BM2.device)
+        weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
         for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
-            pictures, own = self.pictures_K3PP[chosen_B].float(), self.points_KM2[chosen_B]
-            picture = laid(pictures, bending(at_BM2, own, shared), grid_BHW2)
-            blended = torch.addcmul(blended, weight_B.view(-1, 1, 1, 1), picture)
-        return blended
-
-
-def movement(points_BM2: Tensor, mean_N2: Tensor) -> Tensor:
-    """How far points are from a person's mean frontal shape, and gaps of lids and lips from what
-    they are in it: (B, 2 M + gaps). The first says how the head is turned, the gaps what the face
-    does; they are weighed so that neither outdoes the other."""
-    mean_M2 = mean_N2[POINTS]
-    moves = (points_BM2 - mean_M2).flatten(1) / len(POINTS) ** 0.5
-    weight = torch.tensor(_GAP_WEIGHTS, device=moves.device)
-    return torch.cat([moves, (_gaps(points_BM2) - _gaps(mean_M2)) * weight], dim=1)
-
-
-def _gaps(points_BM2: Tensor) -> Tensor:
-    one, other = ([POINTS.index(gap[end]) for gap in _GAPS] for end in (0, 1))
-    return (points_BM2[..., one, :] - points_BM2[..., other, :]).norm(dim=-1)
-
-
-def far_apart(values_NF: Tensor, count: int) -> NDArray[np.int64]:
-    """Rows that are most unlike each other, the most usual one first, each next the farthest from
-    all before (Gonzalez 1985)."""
-    first = int((values_NF - values_NF.mean(dim=0)).square().sum(dim=1).argmin())
-    rows, nearest = [first], torch.full((len(values_NF),), torch.inf)
-    while len(rows) < min(count, len(values_NF)):
-        apart = (values_NF - values_NF[rows[-1]]).square().sum(dim=1)
-        nearest = torch.minimum(nearest, apart)
-        nearest[rows] = -1
-        rows.append(int(nearest.argmax()))
-    return np.array(rows)
+            own = self.points_KM2[chosen_B]
+            field = bending(at_BM2, own, shared)
+            picture = bent_bytes(self.pictures_K3PP[chosen_B], field, size_px)
+            blended = torch.addcmul(blended, (weight_B / 127.5).view(-1, 1, 1, 1), picture)
+            if trust is not None:
+                trusted = trust(own) * weight_B.view(-1, 1, 1)
+                detail = detail + laid_fine(self.fine_KTT[chosen_B], field, trusted, fine_px)
+        return blended, detail if fine_px else None

@@ -19,10 +19,9 @@ from torch import Generator, Tensor
 from faceloom.data import augment
 from faceloom.data.bank import FaceBank
 from faceloom.data.description import IDENTITY_SIZE, SAME_PERSON, SHAPE_SIZE
+from faceloom.data.movement import COVERAGE, POINTS
 from faceloom.data.reference import (
-    COVERAGE,
     NODES,
-    POINTS,
     FacePlaces,
     Gallery,
     Laying,
@@ -74,7 +73,7 @@ class PairReferences:
             for bank, scale in zip(banks, self._scales, strict=True)
         ]
         self.galleries = [Gallery(size_px) for _ in banks]
-        self._rows = [
+        self.rows = [
             gallery.fill(
                 bank.planes[:, :3], bank.coverage, places,
                 torch.from_numpy(bank.shape_M2() * scale).float(),
@@ -110,7 +109,7 @@ class PairReferences:
         return without_some(reference, generator), swapped
 
     def _same_moment(self, side: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        taken, sources = self._rows[side], self._sources[side]
+        taken, sources = self.rows[side], self._sources[side]
         near = np.abs(rows[:, None] - taken[None]) < _SAME_MOMENT
         return near & (sources[rows][:, None] == sources[taken][None])
 

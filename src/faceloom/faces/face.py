@@ -50,3 +50,6 @@ class Patch(NamedTuple):
 
     rgb_BCHW: torch.Tensor
     alpha_B1HW: torch.Tensor
+    detail_B1TT: torch.Tensor | None = None
+    """What is finer than the picture, where it was asked for and is known (`data.fine`): light over
+    the light around, as a logarithm, at a larger size of the same frame."""

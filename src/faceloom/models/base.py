@@ -108,9 +108,12 @@ class ShownFaces:
     """In the model's crops."""
     of: Side
     """Whose faces they are."""
+    fine: float = 0.0
+    """How many times as fine as the model's picture detail is wanted, too (`Patch.detail_B1TT`);
+    0 for none."""
 
     def to(self, device: torch.device) -> ShownFaces:
-        return ShownFaces(self.places.to(device), self.of)
+        return replace(self, places=self.places.to(device))
 
 
 class Swapper(Protocol):

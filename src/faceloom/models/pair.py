@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import SideBatch
 from faceloom.data.description import DESCRIPTION_SIZE, IDENTITY_SIZE, LooksSpace
-from faceloom.data.reference import COVERAGE, Gallery, answer_offset, tight_grid
+from faceloom.data.movement import COVERAGE
+from faceloom.data.reference import Gallery, answer_offset
 from faceloom.faces.face import Patch
 from faceloom.models.base import SIDES, ShownFaces, Side, SwapNet
 from faceloom.models.parts import Painted
@@ -65,22 +66,23 @@ class PairGenerator(SwapNet):
         return self.decoders[to](code_BD, None, reference_BCHW)
 
     def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
-        code_BD, reference = self.encode(x_BCHW), None
+        code_BD, reference, detail = self.encode(x_BCHW), None, None
         if self.referenced and shown is not None:
-            reference = self.references(shown, to)
+            reference, detail = self.references(shown, to)
         rgb_BCHW, logit_B1HW = self.decode(code_BD, to, reference)
-        return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()))
+        return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()), detail)
 
-    def references(self, shown: ShownFaces, to: Side) -> Tensor:
-        """For each face the pictures of side `to`'s person who moves most like it, laid onto it."""
+    def references(self, shown: ShownFaces, to: Side) -> tuple[Tensor, Tensor | None]:
+        """For each face the pictures of side `to`'s person who moves most like it, laid onto it;
+        and what is finer in them than the decoder paints, if it is wanted."""
         own, other = (cast("Gallery", self.galleries[side]) for side in (shown.of, to))
         places = shown.places.widened(COVERAGE)
-        device = places.points_BM2.device
-        grid = tight_grid(len(places), self.size_px, COVERAGE).to(device)
-        with torch.autocast(device.type, enabled=False):  # Places are finer than bfloat16.
+        # Places are finer than bfloat16.
+        with torch.autocast(places.points_BM2.device.type, enabled=False):
             misfit = other.misfit(places, own.mean_N2)
             at = places.moved(answer_offset(own.mean_N2, other.mean_N2))
-            return other.lay_nearest(misfit, at, grid)
+            fine_px = 2 * round(shown.fine * self.size_px / 2)
+            return other.lay_nearest(misfit, at, self.size_px, fine_px)
 
 
 class Trunk(PairGenerator):
@@ -125,10 +127,14 @@ class Trunk(PairGenerator):
         usual_BE = self.usual_E.expand(len(code_BD), -1)
         return self.decode_as(code_BD, usual_BE, None, reference_BCHW)
 
-    def references(self, shown: ShownFaces, to: Side) -> Tensor:  # noqa: ARG002
+    def references(
+        self,
+        shown: ShownFaces,
+        to: Side,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor | None]:
         """The usual person has no pictures."""
         size_px = self.size_px
-        return shown.places.points_BM2.new_zeros(len(shown.places), 3, size_px, size_px)
+        return shown.places.points_BM2.new_zeros(len(shown.places), 3, size_px, size_px), None
 
     def decode_as(
         self,

@@ -38,7 +38,7 @@ from faceloom.train.distributed import Processes, connect
 from faceloom.train.health import ProbeFaces
 from faceloom.train.hold_out import held_out
 from faceloom.train.loop import Trainer
-from faceloom.train.material import keep_galleries, make_batches
+from faceloom.train.material import gallery_crops, keep_galleries, make_batches
 from faceloom.train.page import PAGE_FILE, write_page
 from faceloom.train.preview import FACES_A_SIDE, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
@@ -153,7 +153,8 @@ def _trainer(
     people: dict[Side, Tensor | None] = dict.fromkeys(SIDES)
     if is_trunk(config.model):
         people = {s: descriptions(face_sets[s], face_sets["a"], config.seed) for s in SIDES}
-    banks = {side: _bank(face_sets[side], split[side][0], config, people[side]) for side in SIDES}
+    rows = {s: split[s][0][evenly(len(split[s][0]), config.max_faces)] for s in SIDES}
+    banks = {side: _bank(face_sets[side], rows[side], config, people[side]) for side in SIDES}
     held = {side: split[side][1] for side in SIDES}
     scorer = Scorer(face_sets, held, size_px) if all(map(len, held.values())) else None
     probe = ProbeFaces(
@@ -170,7 +171,7 @@ def _trainer(
         start = _started(learner, config, face_sets, people)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = make_batches(config, banks["a"], banks["b"])
-    keep_galleries(learner, batches)
+    keep_galleries(learner, batches, lambda s, of: gallery_crops(face_sets[s], rows[s][of]))
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 
@@ -312,10 +313,8 @@ def _check_split(config: TrainConfig) -> None:
 
 
 def _bank(
-    faces: FaceSet, trained: NDArray[np.int64], config: TrainConfig, people_NE: Tensor | None
+    faces: FaceSet, rows: NDArray[np.int64], config: TrainConfig, people_NE: Tensor | None
 ) -> FaceBank:
-    rows = trained[evenly(len(trained), config.max_faces)]
-
     def chunks() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         for start in range(0, len(rows), _CHUNK):
             some = rows[start : start + _CHUNK]

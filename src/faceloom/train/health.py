@@ -182,7 +182,7 @@ def look(swapper: Swapper, module: nn.Module, probe: ProbeFaces) -> dict[str, Pa
         inside = hull.mean().clamp_min(1e-6)
         real = float((source.std(dim=0) * hull.mean(dim=0)).mean() / inside)
         for to in SIDES:
-            rgb, alpha = swapper.swap(source, to, probe.shown.get(side))
+            rgb, alpha, _ = swapper.swap(source, to, probe.shown.get(side))
             spread = float((rgb.std(dim=0) * hull.mean(dim=0)).mean() / inside)
             found[f"{side} as {to}"] = PaintedFigures(
                 spread / real if real > _STILL else None,

@@ -143,7 +143,7 @@ class Scorer:
         held, real = self._held[side], self._real[side]
         with torch.inference_mode(), autocast():
             shown = ShownFaces(held.places.to(device), side)
-            rgb, alpha = swapper.swap(held.tight.to(device), to, shown)
+            rgb, alpha, _ = swapper.swap(held.tight.to(device), to, shown)
             blended = alpha * rgb + (1 - alpha) * held.tight.to(device)
         alpha_NHW = alpha.float().cpu().numpy()[:, 0]
         pictures = []

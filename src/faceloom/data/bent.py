@@ -1,0 +1,71 @@
+"""Stored pictures, bent by coarse fields and sampled over the tight frame: quickly, for use.
+
+Training samples floats at places of its own (`reference.laid`); in use the places are always the
+same but for the field, and bytes will do.
+
+Convention: pictures are crops of coverage `COVERAGE`, fields say how far places of such a crop, in
+[-1, 1], are moved. Shapes: B pictures of C channels, P pixels a side, N nodes a side.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from faceloom.data.movement import COVERAGE
+from faceloom.image import sampled
+
+_MOST_ROWS = 32_000
+"""Of a picture that OpenCV samples."""
+
+
+def bent_bytes(pictures_BCPP: Tensor, field_B2NN: Tensor, size_px: int) -> Tensor:
+    """Bytes (B, C, P, P), at places that the field moves, as floats (B, C, size, size)."""
+    side, channels = pictures_BCPP.shape[-1], pictures_BCPP.shape[1]
+    moves_B2HW = enlarged(field_B2NN, size_px, COVERAGE)
+    places_B2HW = moves_B2HW * (side / 2) + _places(size_px, side).to(moves_B2HW.device)
+    if pictures_BCPP.device.type != "cpu":
+        grid_BHW2 = ((places_B2HW + 0.5) * (2 / side) - 1).permute(0, 2, 3, 1)
+        floats = pictures_BCPP.float()
+        return F.grid_sample(floats, grid_BHW2, padding_mode="border", align_corners=False)
+    at_once = _MOST_ROWS // (channels * max(side, size_px))
+    pieces = zip(pictures_BCPP.split(at_once), places_B2HW.split(at_once), strict=True)
+    return torch.cat([_read(*piece) for piece in pieces])
+
+
+def _read(pictures_BCPP: Tensor, places_B2HW: Tensor) -> Tensor:
+    """All planes one below the other, read at once."""
+    (count, channels, side, _), size_px = pictures_BCPP.shape, places_B2HW.shape[-1]
+    x_BHW, y_BHW = places_B2HW.unbind(1)
+    first_BC11 = torch.arange(count * channels).view(count, channels, 1, 1) * side
+    y_BCHW = y_BHW.clamp(0, side - 1).unsqueeze(1) + first_BC11
+    x_BCHW = x_BHW.unsqueeze(1).expand_as(y_BCHW)
+    x_HW, y_HW = (places.flatten(0, 2).numpy() for places in (x_BCHW, y_BCHW))
+    read = sampled(pictures_BCPP.flatten(0, 2).numpy(), x_HW, y_HW)
+    return torch.from_numpy(read).view(count, channels, size_px, size_px).float()
+
+
+def enlarged(maps_NN: Tensor, size_px: int, coverage: float) -> Tensor:
+    """Square maps (..., nodes, nodes) of such a coverage, over the tight frame (..., size, size),
+    linear in between: as products with few numbers, a fraction of what interpolation takes."""
+    weights_SN = _linear(maps_NN.shape[-1], size_px, coverage).to(maps_NN.device)
+    return weights_SN @ (maps_NN @ weights_SN.T)
+
+
+@cache
+def _linear(nodes: int, size_px: int, coverage: float) -> Tensor:
+    """How much each node counts at each pixel of the tight frame (size, nodes)."""
+    place_S = ((torch.arange(size_px) + 0.5) * (2 / size_px) - 1) / coverage
+    at_S1 = ((place_S + 1) * (nodes / 2) - 0.5).clamp(0, nodes - 1).unsqueeze(1)
+    return (1 - (at_S1 - torch.arange(nodes)).abs()).clamp_min(0)
+
+
+@cache
+def _places(size_px: int, side_px: int) -> Tensor:
+    """Of the tight frame's pixels (2, size, size) in a crop of coverage `COVERAGE`, its pixels."""
+    line = ((torch.arange(size_px) + 0.5) * (2 / size_px) - 1) / COVERAGE
+    line = (line + 1) * (side_px / 2) - 0.5
+    return torch.stack(torch.meshgrid(line, line, indexing="xy"))

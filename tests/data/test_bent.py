@@ -1,0 +1,36 @@
+"""Bent pictures for use: the same as training's way of laying them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from faceloom.data.bent import _MOST_ROWS, bent_bytes, enlarged
+from faceloom.data.movement import COVERAGE
+from faceloom.data.reference import laid, tight_grid
+
+SIZE_PX, SIDE_PX = 64, 92
+
+
+@pytest.mark.parametrize(("count", "channels"), [(2, 3), (3, 1), (2 * _MOST_ROWS // SIDE_PX, 1)])
+def test_it_is_what_training_lays(count: int, channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 12, 12, generator=generator) * 255
+    picture = torch.nn.functional.interpolate(coarse, size=(SIDE_PX, SIDE_PX), mode="bilinear")
+    picture = picture[:, :channels].round().byte()
+    shades = torch.linspace(0.5, 1, count).view(-1, 1, 1, 1)
+    pictures = (picture * shades).byte()
+    field = 0.1 * torch.randn(count, 2, 16, 16, generator=generator)
+    found = bent_bytes(pictures, field, SIZE_PX)
+    expected = laid(pictures.float(), field, tight_grid(count, SIZE_PX, COVERAGE))
+    assert found.shape == expected.shape == (count, channels, SIZE_PX, SIZE_PX)
+    assert float((found - expected).abs().max()) < 4  # Steps of a 32nd of a pixel, and of a byte.
+    assert float((found - expected).abs().mean()) < 0.6
+
+
+def test_maps_are_enlarged_over_the_frame_that_they_cover() -> None:
+    ramp = torch.linspace(-15 / 16, 15 / 16, 16).expand(16, 16)
+    whole, tight = (enlarged(ramp, 40, coverage) for coverage in (1.0, 2.0))
+    places = (torch.arange(40) + 0.5) / 20 - 1
+    assert torch.allclose(whole[3], places.clamp(-15 / 16, 15 / 16), atol=1e-5)
+    assert torch.allclose(tight[3], places / 2, atol=1e-5)
