@@ -51,10 +51,10 @@ _BROWS = (
 )
 _LIPS_GAP, _LID_GAPS = 0, (2, 3)
 """Of `movement.gaps`."""
-_EYE_SHARE, _BROW_SHARE = 0.35, 0.5
+_EYE_SHARE, _BROW_SHARE = 0.25, 0.5
 """What is taken of it there at most: where half a pixel shows most, and places are not known so
 exactly."""
-_EYE_APART, _MOUTH_APART = 0.06, 0.08
+_EYE_APART, _MOUTH_APART = 0.04, 0.08
 """Differences of openings, over the part's width, from which detail of another opening is little
 worth."""
 

@@ -85,9 +85,10 @@ class MaskedGanConfig:
     """Factor on it of the encoder and of the decoders' first map: what codes mean. A trunk knows
     that from exact answers, and two persons' pictures would part it: None is .1 for a pair that
     starts from the shipped trunk, else 1. At 0 nothing is computed for them."""
-    known_every: int = 4
+    known_every: int = 3
     """Steps from one gradient of a slow encoder to the next: a fifth of a step's work, for what
-    hardly moves. It then moves as much further, at the whole rate at most."""
+    hardly moves. It then moves as much further, at the whole rate at most. An odd number, so that
+    rivals and critics, which act on even steps, weigh with it as in all steps together."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
