@@ -157,8 +157,11 @@ def step_flops(trainer: Any) -> float:
     """Floating-point operations of a step, counted by torch over a whole round."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    from faceloom.threads import one_torch_thread
+
     count = steps_of_a_round(trainer)
-    with FlopCounterMode(display=False) as counter:
+    # The counter sees its own thread alone.
+    with one_torch_thread(), FlopCounterMode(display=False) as counter:
         # By module is not asked for, and the hooks for it refuse gradients of gradients (R1).
         counter.mod_tracker.__exit__()
         counter.mod_tracker.parents = {"Global"}
@@ -173,7 +176,9 @@ def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as torch_profile
 
-    with torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
+    from faceloom.threads import one_torch_thread
+
+    with one_torch_thread(), torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
         _steps(trainer, steps_of_a_round(trainer))
     events = recorded.key_averages()
     total = sum(event.self_cpu_time_total for event in events)

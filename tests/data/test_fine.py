@@ -14,6 +14,7 @@ from faceloom.data.movement import COVERAGE, POINTS
 SIZE_PX = 128
 SIDE_PX = round(SIZE_PX * COVERAGE)
 ALL = torch.ones(1, 8, 8)
+BOTH = torch.arange(2)
 STILL = torch.zeros(1, 2, 16, 16)
 
 
@@ -57,7 +58,7 @@ def test_detail_is_laid_over_the_tight_frame_and_moved_by_the_field() -> None:
     dotted[0, border + 70, border + 40] = 255
     dotted[1, border + 10, border + 90] = 1
     still, all_of_it = STILL.repeat(2, 1, 1, 1), ALL.repeat(2, 1, 1)
-    one, other = laid_fine(dotted, still, all_of_it, SIZE_PX)[:, 0]
+    one, other = laid_fine(dotted, BOTH, still, all_of_it, SIZE_PX)[:, 0]
     assert one.shape == (SIZE_PX, SIZE_PX)
     assert divmod(int(one.argmax()), SIZE_PX) == (70, 40)
     assert divmod(int(other.argmin()), SIZE_PX) == (10, 90)
@@ -66,7 +67,7 @@ def test_detail_is_laid_over_the_tight_frame_and_moved_by_the_field() -> None:
     assert float(one.min()) == float(other.max()) == 0
     to_the_left = STILL.clone()
     to_the_left[:, 0] = 10 * 2 / SIDE_PX
-    (found,) = laid_fine(dotted[:1], to_the_left, ALL / 2, SIZE_PX)[0]
+    (found,) = laid_fine(dotted, BOTH[:1], to_the_left, ALL / 2, SIZE_PX)[0]
     assert divmod(int(found.argmax()), SIZE_PX) == (70, 30)
     assert float(found.max()) == pytest.approx(0.35, abs=0.01)
 
@@ -76,7 +77,7 @@ def test_pictures_below_each_other_do_not_run_into_each_other() -> None:
     downwards = STILL.clone()
     downwards[:, 1] = 1.0
     fields = torch.cat([downwards, -downwards])
-    one, other = laid_fine(pictures.byte(), fields, ALL.repeat(2, 1, 1), SIZE_PX)
+    one, other = laid_fine(pictures.byte(), BOTH, fields, ALL.repeat(2, 1, 1), SIZE_PX)
     assert not one.any()
     assert float(other.min()) == pytest.approx(0.7, abs=0.01)
 

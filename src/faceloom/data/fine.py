@@ -84,10 +84,13 @@ def fine_detail(
     return np.asarray(np.round(steps) + NO_DETAIL, np.uint8)
 
 
-def laid_fine(detail_BTT: Tensor, field_B2NN: Tensor, trusted_BPP: Tensor, size_px: int) -> Tensor:
-    """Pictures' details (bytes) over the tight frame (B, 1, size, size), as logarithms: bent by
-    fields of nodes over their crops, times the trust in them (places over the tight frame)."""
-    laid_B1HW = bent_bytes(detail_BTT.unsqueeze(1), field_B2NN, size_px).sub_(NO_DETAIL)
+def laid_fine(
+    detail_KTT: Tensor, chosen_B: Tensor, field_B2NN: Tensor, trusted_BPP: Tensor, size_px: int
+) -> Tensor:
+    """The chosen pictures' details (bytes) over the tight frame (B, 1, size, size), as logarithms:
+    bent by fields of nodes over their crops, times the trust in them (places over the tight
+    frame)."""
+    laid_B1HW = bent_bytes(detail_KTT.unsqueeze(1), chosen_B, field_B2NN, size_px).sub_(NO_DETAIL)
     return laid_B1HW.mul_(enlarged(trusted_BPP * _STEP, size_px, 1.0).unsqueeze(1))
 
 

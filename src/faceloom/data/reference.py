@@ -224,9 +224,9 @@ class Gallery(nn.Module):
         for chosen_B, weight_B in zip(chosen_BK.T[:-1], weight_BK.T, strict=True):
             own = self.points_KM2[chosen_B]
             field = bending(at_BM2, own, shared)
-            picture = bent_bytes(self.pictures_K3PP[chosen_B], field, size_px)
+            picture = bent_bytes(self.pictures_K3PP, chosen_B, field, size_px)
             blended = torch.addcmul(blended, (weight_B / 127.5).view(-1, 1, 1, 1), picture)
             if trust is not None:
                 trusted = trust(own) * weight_B.view(-1, 1, 1)
-                detail = detail + laid_fine(self.fine_KTT[chosen_B], field, trusted, fine_px)
+                detail = detail + laid_fine(self.fine_KTT, chosen_B, field, trusted, fine_px)
         return blended, detail if fine_px else None
