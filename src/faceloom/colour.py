@@ -32,8 +32,6 @@ _STRETCH_LIMITS = (0.75, 1.3)
 """Nor does that of linked channels: more makes flicker of what the painting leaves soft."""
 _TONE_STRETCH = 0.5
 """On the benchmark's 12 plain directions, where the answer is known, this gives its deviation."""
-_LARGE = 64
-"""From this side on every second pixel each way tells enough of a picture's colours."""
 _RATIO_LIMITS = (0.6, 1.6)
 """Nor scales a channel's mean by more against the others."""
 _LEVELS = np.linspace(0, 255, 256, dtype=np.float32)
@@ -74,12 +72,10 @@ class ColourMatcher:
         if self._transfer == "none" or float(weight_HW.sum()) < 1.0:
             return painted_HWC
         painted = _into(painted_HWC, self._transfer)
-        some = (slice(None, None, 1 + (len(weight_HW) >= _LARGE)),) * 2
-        reference, weight = reference_HWC[some], skin_weight(reference_HWC[some], weight_HW[some])
+        reference = _into(reference_HWC, self._transfer)
+        weight = skin_weight(reference_HWC, weight_HW)
         measure = _distribution if self._transfer == "histogram" else _moments
-        now = np.stack(
-            [measure(painted[some], weight), measure(_into(reference, self._transfer), weight)]
-        )
+        now = np.stack([measure(painted, weight), measure(reference, weight)])
         if self._statistics is not None:
             now = now + self._smoothing * (self._statistics - now)
         self._statistics = now
@@ -123,9 +119,7 @@ def _map_moments(
     else:
         gain = np.clip(gain, *_GAIN_LIMITS)
     shift = other[0] - own[0] * gain
-    mapped = image * gain.astype(np.float32)
-    mapped += shift.astype(np.float32)
-    return mapped
+    return image * gain.astype(np.float32) + shift.astype(np.float32)
 
 
 def _distribution(image: Image, weight: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -130,6 +130,22 @@ def test_a_gallery_lays_the_detail_of_the_picture_that_fits() -> None:
     assert strength[1] > 0.05
 
 
+def test_faces_and_pictures_of_another_coverage_lie_where_each_other_do() -> None:
+    """Lines all over, and a face in the right half alone: so is the detail, however much the crops
+    show."""
+    found = []
+    for coverage in (COVERAGE, 1.5 * COVERAGE):
+        gallery, face = gallery_of(mean_mesh()), torch.zeros(1, 1, 92, 92, dtype=torch.uint8)
+        face[..., 60:] = 255
+        crops = striped(4)[None].repeat(len(gallery.fine_KTT), 0)
+        gallery.look_closely(crops, coverage, face.repeat(len(crops), 1, 1, 1))
+        columns = (gallery.fine_KTT[0].int() - NO_DETAIL).abs().max(dim=0).values
+        found.append(int(columns.nonzero()[0]) / len(columns))
+    within = 60 / 92 - 0.5
+    assert found[0] - 0.5 == pytest.approx(within, abs=0.05)
+    assert found[1] - 0.5 == pytest.approx(1.5 * within, abs=0.05)
+
+
 def test_before_it_was_looked_at_a_gallery_has_no_detail() -> None:
     gallery, face = gallery_of(mean_mesh()), places(mean_mesh())
     misfit = gallery.misfit(face, mean_shape())

@@ -128,7 +128,7 @@ def test_conversion_works_with_and_without_the_mesh() -> None:
     for model, differs in ((learner(), True), (learner(None), False)):
         swapper = model.swapper.eval()
         alone, drawn = (
-            paint(swapper, faces, "b", ConvertOptions(landmarks=given)) for given in (False, True)
+            paint(swapper, faces, ConvertOptions(landmarks=given)) for given in (False, True)
         )
         assert len(alone) == len(drawn) == PER_SIDE
         same = all(

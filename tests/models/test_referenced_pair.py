@@ -13,7 +13,7 @@ from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
 from torch import Tensor, nn
 
 from faceloom.convert.clip import ConvertOptions, paint
-from faceloom.data.fine import FINE, FINE_ENOUGH
+from faceloom.data.fine import FINE
 from faceloom.data.movement import COVERAGE
 from faceloom.data.reference import FacePlaces, Gallery
 from faceloom.faces.face import Aligned, Patch
@@ -112,7 +112,7 @@ def test_conversion_tells_where_features_lie_and_whose_they_are() -> None:
     crop = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
     face = Aligned(crop, Similarity(1.0, 0.0, 0.0, 0.0), mean_mesh(coverage=1.0))
     recorder = Recorder()
-    paint(recorder, [face, face], "b")
+    paint(recorder, [face, face], ConvertOptions())
     told = recorder.seen[0]
     assert told is not None
     assert told.of == "a"
@@ -122,7 +122,7 @@ def test_conversion_tells_where_features_lie_and_whose_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("scale", "detail", "fine"),
-    [(0.3, 1.0, FINE), (0.7, 1.0, FINE_ENOUGH), (0.95, 1.0, 0.0), (0.5, 0.0, 0.0)],
+    [(0.3, 1.0, FINE), (0.7, 1.0, 1.5), (0.95, 1.0, 0.0), (0.5, 0.0, 0.0)],
 )
 def test_conversion_asks_for_fine_detail_where_the_footage_shows_it(
     scale: float, detail: float, fine: float
@@ -130,7 +130,7 @@ def test_conversion_asks_for_fine_detail_where_the_footage_shows_it(
     crop = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
     face = Aligned(crop, Similarity(scale, 0.0, 0.0, 0.0), mean_mesh(coverage=1.0))
     recorder = Recorder()
-    (painted,) = paint(recorder, [face], "b", ConvertOptions(detail=detail))
+    (painted,) = paint(recorder, [face], ConvertOptions(detail=detail))
     assert recorder.seen[0] is not None
     assert recorder.seen[0].fine == fine
     assert painted.detail_HW is None, "this model knows none"

@@ -20,7 +20,7 @@ import torch
 
 from faceloom.colour import ColourMatcher, Transfer
 from faceloom.convert.face import Painted, Placed, heat, place
-from faceloom.data.fine import FINE, FINE_ENOUGH
+from faceloom.data.fine import fineness
 from faceloom.data.reference import FacePlaces
 from faceloom.errors import UserError
 from faceloom.faces.align import align
@@ -50,8 +50,6 @@ _AHEAD_FRAMES = 8
 """How far a stage runs ahead of the next."""
 PERSON_COSINE = 0.3
 """Cosine to the run's person from which a new track is taken for that person."""
-_ENLARGED = 1.1
-"""Scale from the crop to the frame above which the crop shows less than the frame does."""
 _REPORT_S = 0.2
 
 
@@ -284,7 +282,7 @@ def _painted(
     with one_torch_thread(), closing(jobs):
         while some := list(islice(jobs, _BATCH_FRAMES)):
             faces = [job.aligned for job in some if job.aligned is not None]
-            made = iter(paint(work.swapper, faces, options.to, options))
+            made = iter(paint(work.swapper, faces, options))
             yield from ((job, None if job.aligned is None else next(made)) for job in some)
 
 
@@ -306,26 +304,22 @@ def _placed(
 
 
 @torch.inference_mode()
-def paint(
-    swapper: Swapper, faces: list[Aligned], to: Side, options: ConvertOptions | None = None
-) -> list[Painted]:
+def paint(swapper: Swapper, faces: list[Aligned], options: ConvertOptions) -> list[Painted]:
     """Run the model on aligned faces, with their landmarks drawn if it takes them, and with fine
     detail if any is as large as to show it."""
     if not faces:
         return []
-    options = options or ConvertOptions()
-    enlarged = max(1 / face.frame_to_crop.scale for face in faces)
-    fine = 0.0
-    if options.detail > 0 and enlarged > _ENLARGED:
-        fine = FINE if enlarged > FINE_ENOUGH + _ENLARGED - 1 else FINE_ENOUGH
+    largest = max(1 / face.frame_to_crop.scale for face in faces)
+    fine = fineness(largest) if options.detail > 0 else 0.0
     crops_BCHW = to_tensor(np.stack([face.crop_HWC for face in faces]))
     places = FacePlaces.of(np.stack([face.mesh_4683 for face in faces]), swapper.size_px)
+    shown = ShownFaces(places, other_side(options.to), fine)
     kind = swapper.landmarks
     if options.landmarks and kind is not None:
         drawn = [draw_landmarks(face.mesh_4683, kind, swapper.size_px) for face in faces]
         crops_BCHW = torch.cat([crops_BCHW, torch.from_numpy(np.stack(drawn)).unsqueeze(1)], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
-        patch = swapper.swap(crops_BCHW, to, ShownFaces(places, other_side(to), fine))
+        patch = swapper.swap(crops_BCHW, options.to, shown)
     alpha = patch.alpha_B1HW.float().numpy()[:, 0]
     found = patch.detail_B1TT
     details = [None] * len(faces) if found is None else list(found.numpy()[:, 0])

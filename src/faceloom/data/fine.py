@@ -21,12 +21,14 @@ from torch import Tensor
 from faceloom.data.bent import bent_bytes, enlarged
 from faceloom.data.movement import COVERAGE, POINTS, gaps
 from faceloom.data.traits import LUMA
+from faceloom.faces.mask import LEFT_BROW, RIGHT_BROW
 from faceloom.image import RGB, resize
 
 FINE = 2
 """How much finer than the model's picture it is known."""
-FINE_ENOUGH = 1.5
-"""The same as it is laid where the footage shows hardly more."""
+_WANTED = ((1.6, FINE), (1.1, 1.5))
+"""How much finer it is laid in footage that shows a face so many times as large as the model's
+picture, or more: below all of them there is nothing to see."""
 NO_DETAIL = 128
 _STEP = 0.7 / 127
 """Of the bytes that it is kept in, above and below `NO_DETAIL`, as a logarithm."""
@@ -45,10 +47,6 @@ _ROUND, _MARGIN = 0.4, 0.016
 _EYES = ((33, 133, 159, 145), (362, 263, 386, 374))
 """Corners, upper and lower lid."""
 _MOUTH = (61, 291, 0, 17)
-_BROWS = (
-    (46, 53, 52, 65, 55, 70, 63, 105, 66, 107),
-    (276, 283, 282, 295, 285, 300, 293, 334, 296, 336),
-)
 _LIPS_GAP, _LID_GAPS = 0, (2, 3)
 """Of `movement.gaps`."""
 _EYE_SHARE, _BROW_SHARE = 0.25, 0.5
@@ -62,6 +60,12 @@ worth."""
 def fine_side_px(size_px: int) -> int:
     """The side of fine detail's crops, for a model of this size."""
     return round(FINE * size_px * COVERAGE)
+
+
+def fineness(enlarged: float) -> float:
+    """How many times as fine as the model's picture detail is laid, 0 for not at all, where the
+    footage shows a face `enlarged` times as large."""
+    return next((fine for least, fine in _WANTED if enlarged > least), 0.0)
 
 
 def fine_detail(
@@ -112,7 +116,7 @@ class Trust:
     def __init__(self, at_BM2: Tensor) -> None:
         self._gaps_BG = gaps(at_BM2)
         self._kept_BPP = torch.ones(len(at_BM2), _PLACES, _PLACES, device=at_BM2.device)
-        for brow in _BROWS:
+        for brow in (RIGHT_BROW, LEFT_BROW):
             self._kept_BPP *= 1 - (1 - _BROW_SHARE) * _around(at_BM2, brow, 1.3)
         self._parts = [
             (_LIPS_GAP, _MOUTH_APART * _width(at_BM2, _MOUTH), 1.0, _around(at_BM2, _MOUTH, 1.1))

@@ -11,6 +11,7 @@ pictures of a gallery, B faces, M mesh points that are used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,16 @@ def tight_grid(count: int, size_px: int, coverage: float) -> Tensor:
     return torch.stack([across, down], dim=-1).expand(count, -1, -1, -1)
 
 
+def _framed(pictures_NCPP: Tensor, coverage: float, side_px: int) -> Tensor:
+    """Bytes of crops of this coverage, as crops of a gallery's coverage and of that side."""
+    if coverage == COVERAGE and pictures_NCPP.shape[-1] == side_px:
+        return pictures_NCPP
+    grid = tight_grid(len(pictures_NCPP), side_px, coverage / COVERAGE)
+    floats = pictures_NCPP.float()
+    found = F.grid_sample(floats, grid, padding_mode="border", align_corners=False)
+    return found.round().byte()
+
+
 class Gallery(nn.Module):
     """Some of one person's pictures, part of a model that takes references; empty as made."""
 
@@ -170,26 +181,27 @@ class Gallery(nn.Module):
         Places, and the person's mean shape, are in crops of the gallery's coverage."""
         rows = np.resize(far_apart(movement(places.points_BM2, mean_N2), GALLERY_SIZE),
                          GALLERY_SIZE)  # fmt: skip
-        pictures = pictures_N3PP[rows]
         side_px = self.pictures_K3PP.shape[-1]
-        if coverage != COVERAGE or pictures.shape[-1] != side_px:
-            grid = tight_grid(len(rows), side_px, coverage / COVERAGE)
-            pictures = F.grid_sample(
-                pictures.float(), grid, padding_mode="border", align_corners=False
-            ).round()
-        self.pictures_K3PP.copy_(pictures)
+        self.pictures_K3PP.copy_(_framed(pictures_N3PP[rows], coverage, side_px))
         self.points_KM2.copy_(places.points_BM2[rows])
         self.mean_N2.copy_(mean_N2)
         return rows
 
     def look_closely(
-        self, crops_KHWC: NDArray[np.uint8], faces_KHW: NDArray[np.floating] | None = None
+        self,
+        crops_KHWC: NDArray[np.uint8],
+        coverage: float = COVERAGE,
+        faces_K1PP: Tensor | None = None,
     ) -> None:
-        """Take the fine detail of the pictures from crops of the gallery's coverage, as large as
-        there are, in the pictures' order; within the faces (0 to 1) alone, where they are given."""
+        """Take the fine detail of the pictures from crops (bytes, of this coverage) as large as
+        there are, in the pictures' order; within the faces (bytes) alone, where they are given."""
         side_px = self.fine_KTT.shape[-1]
-        faces = [None] * len(crops_KHWC) if faces_KHW is None else faces_KHW
-        pairs = zip(crops_KHWC, faces, strict=True)
+        planes = torch.from_numpy(crops_KHWC).permute(0, 3, 1, 2)
+        crops = _framed(planes, coverage, planes.shape[-1]).permute(0, 2, 3, 1).numpy()
+        faces: Sequence[NDArray[np.floating] | None] = [None] * len(crops)
+        if faces_K1PP is not None:
+            faces = list(_framed(faces_K1PP, coverage, faces_K1PP.shape[-1])[:, 0].numpy() / 255)
+        pairs = zip(crops, faces, strict=True)
         found = np.stack([fine_detail(crop, side_px, face) for crop, face in pairs])
         self.fine_KTT.copy_(torch.from_numpy(found))
 

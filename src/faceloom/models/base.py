@@ -59,8 +59,8 @@ class Phase:
     `modules`. It may be given in parts that have nothing but weights in common, and are computed
     side by side where there are cores for it. `lr` is a factor on the run's rate, `fall` another
     one that changes with progress; the phase runs once `progress >= start`, every `every` steps.
-    `adversary` marks a player against
-    others, a discriminator above all, whose optimiser uses less momentum.
+    `adversary` marks a player against others, a discriminator above all, whose optimiser uses less
+    momentum.
     """
 
     name: str

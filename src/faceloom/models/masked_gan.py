@@ -321,7 +321,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         images, targets, swapped = [], [], []
         laid_over: list[tuple[Tensor, Tensor]] = []
         for side in sides:
-            share, met = self._met[side].share.part(slice(schedule.critic_faces)), self._met[side]
+            met = self._met[side]
+            share = met.share.part(slice(schedule.critic_faces))
             count, hull, target = len(share.hull_B1HW), share.hull_B1HW, share.target_BCHW
             images.append(torch.lerp(target, met.painted.rgb[:count], hull))
             targets.append(target)
@@ -347,9 +348,11 @@ class MaskedGan(NetLearner[PairGenerator]):
             swapped_as = found.embedding[own:]
             distance = losses.identity_distance(swapped_as, swapped_to, _OWN_SPREAD)
             terms["swap_identity"] = w.swap_identity * distance
-            off = [losses.mask_supervision(logit, hull) for logit, hull in laid_over]
-            terms["swap_mask"] = w.swap_mask * torch.stack(off).mean() * len(SIDES)
             terms["swap_cosine"] = 1 - losses.identity_distance(swapped_as.detach(), swapped_to)
         if self.mesh_critic is not None:
             terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
-        return {name: part * term for name, term in terms.items()}
+        terms = {name: part * term for name, term in terms.items()}
+        if self.identities is not None:  # This one is a sum over the sides.
+            off = [losses.mask_supervision(logit, hull) for logit, hull in laid_over]
+            terms["swap_mask"] = w.swap_mask * torch.stack(off).sum()
+        return terms

@@ -81,8 +81,7 @@ class PairGenerator(SwapNet):
         with torch.autocast(places.points_BM2.device.type, enabled=False):
             misfit = other.misfit(places, own.mean_N2)
             at = places.moved(answer_offset(own.mean_N2, other.mean_N2))
-            fine_px = 2 * round(shown.fine * self.size_px / 2)
-            return other.lay_nearest(misfit, at, self.size_px, fine_px)
+            return other.lay_nearest(misfit, at, self.size_px, round(shown.fine * self.size_px))
 
 
 class Trunk(PairGenerator):

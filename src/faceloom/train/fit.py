@@ -38,7 +38,7 @@ from faceloom.train.distributed import Processes, connect
 from faceloom.train.health import ProbeFaces
 from faceloom.train.hold_out import held_out
 from faceloom.train.loop import Trainer
-from faceloom.train.material import gallery_crops, keep_galleries, make_batches
+from faceloom.train.material import keep_galleries, make_batches
 from faceloom.train.page import PAGE_FILE, write_page
 from faceloom.train.preview import FACES_A_SIDE, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
@@ -171,7 +171,7 @@ def _trainer(
         start = _started(learner, config, face_sets, people)
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = make_batches(config, banks["a"], banks["b"])
-    keep_galleries(learner, batches, lambda s, of: gallery_crops(face_sets[s], rows[s][of]))
+    keep_galleries(learner, batches, lambda s, of: face_sets[s].crops(rows[s][of]))
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 

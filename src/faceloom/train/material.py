@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.bank import FaceBank
 from faceloom.data.batches import PairBatches
-from faceloom.data.faceset import FaceSet
-from faceloom.data.movement import COVERAGE
 from faceloom.data.referenced import CrowdReferences, PairReferences, References
-from faceloom.faces.align import recrop_transform
-from faceloom.image import warp
 from faceloom.models import is_referenced, is_trunk, learns_from_answers
 from faceloom.models.base import SIDES, Learner, Side
 from faceloom.models.pair import PairGenerator
@@ -43,22 +39,10 @@ def keep_galleries(
     crops_of: Callable[[Side, NDArray[np.int64]], NDArray[np.uint8]],
 ) -> None:
     """Have the model carry the pictures that it will be shown in use, and what is finer in them
-    than it paints: `crops_of` gives crops of a side's bank's rows, of coverage `COVERAGE`, as large
-    as there are."""
+    than it paints: `crops_of` gives the crops of a side's bank's rows as large as there are."""
     generator, references = learner.generator_modules, batches.references
     if isinstance(generator, PairGenerator) and isinstance(references, PairReferences):
-        banks = batches.banks
-        taken = zip(SIDES, banks, references.galleries, references.rows, strict=True)
+        taken = zip(SIDES, batches.banks, references.galleries, references.rows, strict=True)
         for side, bank, gallery, rows in taken:
-            hulls = bank.planes[rows, 3].numpy() / 255
-            gallery.look_closely(crops_of(side, rows), hulls)
+            gallery.look_closely(crops_of(side, rows), bank.coverage, bank.planes[rows, 3:4])
             generator.galleries[side].load_state_dict(gallery.state_dict())
-
-
-def gallery_crops(faces: FaceSet, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Crops of a face set, of a gallery's coverage."""
-    crops = faces.crops(rows)
-    if faces.coverage == COVERAGE:
-        return crops
-    other = recrop_transform(faces.size_px, faces.coverage, faces.size_px, COVERAGE)
-    return np.stack([warp(crop, other, (faces.size_px, faces.size_px), "area") for crop in crops])
