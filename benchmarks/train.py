@@ -67,11 +67,9 @@ def convolution() -> dict[str, float]:
     return found
 
 
-def train(
-    preset: str, size_px: int, seconds: float = _SECONDS, start: str = "auto"
-) -> dict[str, Any]:
+def train(preset: str, size_px: int, seconds: float = _SECONDS) -> dict[str, Any]:
     """Rate of whole steps, their cost, the share of convolutions in their time, and a profile."""
-    trainer = make_trainer(preset, size_px, start)
+    trainer = make_trainer(preset, size_px)
     faces, round_steps = 2 * trainer.config.per_side, steps_of_a_round(trainer)
     flops = step_flops(trainer)
     _steps(trainer, 2)
@@ -113,21 +111,18 @@ def face_banks(size_px: int, drawn: str | None = None) -> tuple[Any, Any]:
     return banks[0], banks[1]
 
 
-def make_trainer(preset: str, size_px: int, start: str = "auto") -> Any:
-    """A trainer of this preset at 60% of a long run that began as users' do, or as `start` says;
-    nothing is written."""
+def make_trainer(preset: str, size_px: int) -> Any:
+    """A trainer of this preset at 60% of a long run; nothing is written."""
     import torch
     from torch.nn import functional as F
 
     from faceloom.models import build_learner
     from faceloom.train.config import Budget, preset_config
-    from faceloom.train.fit import begun
     from faceloom.train.loop import Trainer
     from faceloom.train.material import make_batches
     from faceloom.train.run import Place, Run
 
-    budget = Budget(None, _RUN_STEPS)
-    config = begun(replace(preset_config(preset, size_px), budget=budget, start=start))
+    config = replace(preset_config(preset, size_px), budget=Budget(None, _RUN_STEPS))
     drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
     batches = make_batches(config, *face_banks(size_px, drawn))
     identities = F.normalize(torch.randn(2, 512), dim=1)
@@ -138,13 +133,11 @@ def make_trainer(preset: str, size_px: int, start: str = "auto") -> Any:
 
 
 def steps_of_a_round(trainer: Any) -> int:
-    """After how many steps everything has had its turn: frozen critics act on some steps alone, a
-    slow encoder learns in some, and rates and profiles are over whole rounds."""
-    model = trainer.config.model
-    schedule = getattr(model, "schedule", None)
-    if schedule is None:
-        return 1
-    return math.lcm(schedule.critic_every, schedule.adversarial_every, model.known_every)
+    """After how many steps everything has had its turn: frozen critics act on some steps alone, and
+    rates and profiles are over whole rounds."""
+    schedule = getattr(trainer.config.model, "schedule", None)
+    every = (1,) if schedule is None else (schedule.critic_every, schedule.adversarial_every)
+    return math.lcm(*every)
 
 
 def _steps(trainer: Any, count: int) -> None:

@@ -249,18 +249,3 @@ def test_sides_on_their_own_cost_what_they_cost_together(returned: float) -> Non
     assert {n: t.item() for n, t in apart.items()} == pytest.approx(
         {n: t.item() for n, t in whole.items()}, rel=1e-4
     )
-
-
-def test_a_slow_encoder_has_a_gradient_every_few_steps_and_then_moves_further() -> None:
-    model = toy_model("masked_gan", known_rate=0.1, known_every=3)
-    generator, _ = model.phases()
-    factors = {id(p): factor for group, factor in generator.groups() for p in group}
-    encoder = list(model.generator.encoder.parameters())
-    assert [factors[id(p)] for p in encoder] == pytest.approx([0.3] * len(encoder))
-    assert {factors[id(p)] for p in model.generator.first_maps()} == {0.1}
-    for step in range(5):
-        terms = terms_of(generator, toy_batch(step), moment(1.0, step))
-        torch.stack([t for n, t in terms.items() if n != "swap_cosine"]).sum().backward()
-        assert {p.grad is None for p in encoder} == {step % 3 != 0}, step
-        assert all(p.grad is not None for p in model.generator.first_maps())
-        model.generator.zero_grad(set_to_none=True)

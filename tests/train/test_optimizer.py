@@ -69,7 +69,7 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
     config = preset_config(preset, 64)
     assert isinstance(config.model, MaskedGanConfig)
     model = replace(config.model, known_rate=asked)
-    begun = fit.begun(replace(config, model=model, start=start)).model
+    begun = fit._begun(replace(config, model=model, start=start)).model
     assert isinstance(begun, MaskedGanConfig)
     assert begun.known_rate == rate
 
@@ -91,7 +91,7 @@ def test_the_rate_goes_with_what_is_known_at_the_start(
 ) -> None:
     config = preset_config(preset, size_px)
     optimizer = replace(config.optimizer, warm_share=asked)
-    begun = fit.begun(replace(config, optimizer=optimizer, start=start)).optimizer
+    begun = fit._begun(replace(config, optimizer=optimizer, start=start)).optimizer
     assert begun.lr == pytest.approx(share * optimizer.lr)
     assert begun.warm_share == (None if start == "none" else share)
 

@@ -85,10 +85,6 @@ class MaskedGanConfig:
     """Factor on it of the encoder and of the decoders' first map: what codes mean. A trunk knows
     that from exact answers, and two persons' pictures would part it: None is .1 for a pair that
     starts from the shipped trunk, else 1. At 0 nothing is computed for them."""
-    known_every: int = 3
-    """Steps from one gradient of a slow encoder to the next: a fifth of a step's work, for what
-    hardly moves. It then moves as much further, at the whole rate at most. An odd number, so that
-    rivals and critics, which act on even steps, weigh with it as in all steps together."""
     weights: LossWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
     decoders: Literal[1, 2] = 2
@@ -151,15 +147,9 @@ class MaskedGan(NetLearner[PairGenerator]):
             adversary=True,
         )
         self._known_rate = 1.0 if config.known_rate is None else config.known_rate
-        self._encoder_every = 1 if self._known_rate == 1 else config.known_every
-        encoder, first_maps = tuple(generator.encoder.parameters()), generator.first_maps()
         if self._known_rate == 0:
-            for parameter in (*encoder, *first_maps):
+            for parameter in generator.meaning():
                 parameter.requires_grad_(False)
-        self._slowed = (
-            (encoder, min(1.0, self._known_rate * self._encoder_every)),
-            (first_maps, self._known_rate),
-        )
         if config.only_references:
             for name, parameter in generator.named_parameters():
                 parameter.requires_grad_(".reference." in name)
@@ -193,7 +183,7 @@ class MaskedGan(NetLearner[PairGenerator]):
                 if self._sides_are_apart
                 else self.generator_loss,
                 observed=frozenset({"swap_cosine"}),
-                slowed=self._slowed,
+                slowed=((self.generator.meaning(), self._known_rate),),
             ),
             self._rivals,
         )
@@ -206,7 +196,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
         else:
             seen = with_landmarks(batch, landmarks, moment)
-        codes = self._encode(seen, moment)
+        codes = self.generator.encode(seen)
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, codes, batch, landmarks)
@@ -219,14 +209,10 @@ class MaskedGan(NetLearner[PairGenerator]):
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """One side's part of it, for decoders and codes of its own."""
         share = self._with_returned(side, batch, moment)
-        code = self._encode(share.warped_BCHW, moment)
+        code = self.generator.encode(share.warped_BCHW)
         terms = self._restoring(side, share, code, moment)
         add_terms(terms, self._critique((side,), moment))
         return terms
-
-    def _encode(self, seen_BCHW: Tensor, moment: Moment) -> Tensor:
-        with torch.set_grad_enabled(moment.step % self._encoder_every == 0):
-            return self.generator.encode(seen_BCHW)
 
     def _restoring(
         self, side: Side, share: SideBatch, code: Tensor, moment: Moment

@@ -50,10 +50,10 @@ class PairGenerator(SwapNet):
         if self.referenced:
             self.galleries = nn.ModuleDict({side: Gallery(shape.size_px) for side in SIDES})
 
-    def first_maps(self) -> tuple[nn.Parameter, ...]:
-        """The weights of the decoders' first map, which with the encoder's say what codes mean."""
-        decoders = [module for module in self.modules() if isinstance(module, Decoder)]
-        return tuple(cast("nn.Parameter", decoder.enter.weight) for decoder in decoders)
+    def meaning(self) -> tuple[nn.Parameter, ...]:
+        """The weights that say what codes mean: the encoder's and the decoders' first map's."""
+        maps = [d.enter for d in self.modules() if isinstance(d, Decoder)]
+        return *self.encoder.parameters(), *(cast("nn.Parameter", m.weight) for m in maps)
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return self.encoder(x_BCHW)

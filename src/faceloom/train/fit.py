@@ -106,7 +106,7 @@ def fit_pair(
     _check_split(config)
     processes = connect(config)
     if not run.exists:
-        config = begun(config)
+        config = _begun(config)
     processes.wait()
     if processes.is_first and not run.exists:
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
@@ -284,7 +284,7 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
     )
 
 
-def begun(config: TrainConfig) -> TrainConfig:
+def _begun(config: TrainConfig) -> TrainConfig:
     """With what its weights start from, and the rate that goes with it, said in full."""
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     model = config.model
