@@ -91,3 +91,21 @@ def test_smoothing_holds_back_a_flash() -> None:
 def test_an_unknown_transfer_is_said() -> None:
     with pytest.raises(UserError, match="sepia"):
         check_transfer("sepia")
+
+
+def test_tone_is_that_of_bare_skin_where_it_is_known() -> None:
+    painted, reference = np.full((2, 48, 48, 3), [[[[150.0]]], [[[120.0]]]], np.float32)
+    painted[:20] = 110  # A beard that thins out: no pixel stands out, and the mean is wrong.
+    bare = np.zeros((48, 48), np.float32)
+    bare[30:40] = 1
+    of_all, of_skin = (
+        ColourMatcher("tone", 0.0)(painted, reference, ONES, known) for known in (None, bare)
+    )
+    assert np.allclose(of_skin[40:], 120, atol=1)
+    assert of_all[40:].mean() > 130
+    for nothing in (0 * bare, None):
+        assert np.array_equal(ColourMatcher("tone", 0.0)(painted, reference, ONES, nothing), of_all)
+    of_all, of_skin = (
+        ColourMatcher("adain", 0.0)(painted, reference, ONES, known) for known in (None, bare)
+    )
+    assert np.array_equal(of_all, of_skin)

@@ -2,8 +2,9 @@
 
 Convention: images are float32 RGB (H, W, 3) in [0, 255]; weights (H, W) say which pixels count.
 
-- `tone`: mean of each RGB channel, scaled (von Kries), and half of the way to the deviation of all
-  together: some of a face's contrast is its own beard and shape, and not the light on it
+- `tone`: mean of each RGB channel, scaled (von Kries), where both faces show bare skin, and half of
+  the way to the deviation of all together: some of a face's contrast is its own beard and shape,
+  and not the light on it
 - `adain`: mean of each RGB channel and the deviation of all together (after Huang & Belongie 2017,
   arXiv:1703.06868; see `_map_moments`)
 - `adain_xyz`: the same in linear CIE XYZ, as the origin does
@@ -32,6 +33,8 @@ _STRETCH_LIMITS = (0.75, 1.3)
 """Nor does that of linked channels: more makes flicker of what the painting leaves soft."""
 _TONE_STRETCH = 0.5
 """On the benchmark's 12 plain directions, where the answer is known, this gives its deviation."""
+_LEAST_BARE = 16.0
+"""Pixels of bare skin that tell its colour."""
 _RATIO_LIMITS = (0.6, 1.6)
 """Nor scales a channel's mean by more against the others."""
 _LEVELS = np.linspace(0, 255, 256, dtype=np.float32)
@@ -66,9 +69,15 @@ class ColourMatcher:
         self._statistics: NDArray[np.float64] | None = None
 
     def __call__(
-        self, painted_HWC: Image, reference_HWC: Image, weight_HW: NDArray[np.float32]
+        self,
+        painted_HWC: Image,
+        reference_HWC: Image,
+        weight_HW: NDArray[np.float32],
+        bare_HW: NDArray[np.float32] | None = None,
     ) -> Image:
-        """The painted image with the reference's colours; unchanged where no pixel counts."""
+        """The painted image with the reference's colours; unchanged where no pixel counts. `bare`
+        are the pixels where both show nothing but skin, if that is known: `tone` takes its means
+        there."""
         if self._transfer == "none" or float(weight_HW.sum()) < 1.0:
             return painted_HWC
         painted = _into(painted_HWC, self._transfer)
@@ -76,6 +85,8 @@ class ColourMatcher:
         weight = skin_weight(reference_HWC, weight_HW)
         measure = _distribution if self._transfer == "histogram" else _moments
         now = np.stack([measure(painted, weight), measure(reference, weight)])
+        if self._transfer == "tone" and bare_HW is not None and bare_HW.sum() >= _LEAST_BARE:
+            now[:, 0] = _moments(painted, bare_HW)[0], _moments(reference, bare_HW)[0]
         if self._statistics is not None:
             now = now + self._smoothing * (self._statistics - now)
         self._statistics = now

@@ -15,7 +15,7 @@ from faceloom.data.reference import (
     NODES,
     FacePlaces,
     Gallery,
-    answer_offset,
+    answer_moves,
     bending,
     laid,
     pull,
@@ -158,11 +158,11 @@ def test_differences_of_shape_show_as_the_head_is_turned() -> None:
 
 def test_a_face_keeps_its_place_under_its_own_picture_and_moves_by_shares_under_anothers() -> None:
     own, other = mean_shape(), mean_shape() * torch.tensor([1.0, 1.1])
-    assert not answer_offset(own, own).any()
-    there = answer_offset(own, other) + answer_offset(other, own)
+    assert not answer_moves(own, own).any()
+    there = answer_moves(own, other) + answer_moves(other, own)
     assert torch.allclose(there, torch.zeros_like(there), atol=1e-6)
-    share = torch.from_numpy(own_shares()[POINTS]).float()
-    assert torch.allclose(answer_offset(own, other), share * (other - own)[POINTS], atol=1e-6)
+    share = torch.from_numpy(own_shares()).float()
+    assert torch.allclose(answer_moves(own, other), share * (other - own), atol=1e-6)
 
 
 def test_a_part_of_what_is_to_be_laid_is_laid_as_in_the_whole() -> None:

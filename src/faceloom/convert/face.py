@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faceloom.colour import ColourMatcher
 from faceloom.data.fine import sharpened
 from faceloom.faces.face import Aligned
-from faceloom.faces.mask import BROWS, NOSE_BASE, feather, mesh_mask
+from faceloom.faces.mask import BROWS, NOSE_BASE, feather, mesh_mask, skin_mask
 from faceloom.geometry import Box, Similarity
 from faceloom.image import RGB, Filter, Mask, resize, warp
 
@@ -53,6 +53,11 @@ class Placed:
     y_px: int
 
 
+def opacity(alpha_HW: Mask) -> Mask:
+    """The share of the model's painting, from its own mask."""
+    return np.asarray(np.clip(alpha_HW / _FULL_ALPHA, 0, 1), np.float32)
+
+
 def soft_mask(aligned: Aligned, alpha_HW: Mask) -> Mask:
     """Model's opacity within the mesh's hull, softened inwards: nothing outside it changes."""
     side = alpha_HW.shape[0]
@@ -60,12 +65,11 @@ def soft_mask(aligned: Aligned, alpha_HW: Mask) -> Mask:
     # The crop's own border is an edge too, where a chin or forehead leaves it.
     hull[[0, -1], :] = 0
     hull[:, [0, -1]] = 0
-    opacity = np.clip(alpha_HW / _FULL_ALPHA, 0, 1)
     brows_y, nose_y = aligned.mesh_4683[list(BROWS), 1].mean(), aligned.mesh_4683[NOSE_BASE, 1]
     rows_y = np.arange(side, dtype=np.float32)[:, None]
     lower = np.clip((rows_y - brows_y) / max(1.0, nose_y - brows_y), 0, 1)
     above, below = (feather(hull, width * side) for width in (FOREHEAD_FEATHER, FEATHER))
-    return np.asarray((above + lower * (below - above)) * opacity, np.float32)
+    return np.asarray((above + lower * (below - above)) * opacity(alpha_HW), np.float32)
 
 
 def skin_region(aligned: Aligned) -> Mask:
@@ -89,11 +93,12 @@ def place(
 
     `detail` is the share of what is known beyond the model's picture.
     """
-    mask_crop = soft_mask(aligned, painted.alpha_HW)
+    mask_crop, shown = soft_mask(aligned, painted.alpha_HW), opacity(painted.alpha_HW)
     matched = colour(
         painted.rgb_HWC.astype(np.float32),
         aligned.crop_HWC.astype(np.float32),
-        skin_region(aligned),
+        skin_region(aligned) * shown,
+        skin_mask(aligned.mesh_4683, mask_crop.shape) * shown,
     )
     box = _region(aligned, mask_crop, frame_HWC.shape[1], frame_HWC.shape[0])
     if box is None:

@@ -18,9 +18,10 @@ from torch import Generator, Tensor
 from faceloom.data import augment, degrade
 from faceloom.data.augment import AugmentConfig
 from faceloom.data.bank import PLANES, FaceBank
+from faceloom.data.movement import COVERAGE
 from faceloom.data.part_swap import look_alikes, part_points, swapped_parts
 from faceloom.data.reference import Laying
-from faceloom.data.referenced import Drawn, References
+from faceloom.data.referenced import Drawn, PairReferences, References
 from faceloom.data.shape_match import answer_shape, shape_field
 from faceloom.errors import UserError
 
@@ -112,19 +113,45 @@ class PairBatches:
         """How each side's faces are bent into the other's mean shape, where any are: the input, and
         what it is to become."""
         if config.shape_match > 0:
-            shapes = a.shape_M2(), b.shape_M2()
-            self.to_other = (self._fields(a, *shapes), self._fields(b, *shapes[::-1]))
+            self._shapes = one, two = a.shape_M2(), b.shape_M2()
+            self._bend(answer_shape(one, two), answer_shape(two, one))
         if config.part_swap > 0:
             self._find_look_alikes()
 
+    def place(self, moves: tuple[Tensor, Tensor]) -> None:
+        """Have features lie so on the other person's face from now on: for each side how the points
+        of its mean shape (468, 2) move when the other's face is laid over it, in crops of
+        `movement.COVERAGE`. `augment.shape_kept`, where it is set, stays as it is."""
+        if isinstance(self.references, PairReferences):
+            self.references.place(moves)
+        if self.to_other:
+            one, two = (
+                shape + moves_N2.double().numpy() * (COVERAGE / bank.coverage)
+                for shape, moves_N2, bank in zip(self._shapes, moves, self.banks, strict=True)
+            )
+            self._bend(two, one)
+
+    def _bend(self, one_M2: NDArray[np.float64], two_M2: NDArray[np.float64]) -> None:
+        """Bend each side's faces into the other's mean shape from now on, and what they are to
+        become into these: side a's features on b's face, and b's on a's."""
+        (a, b), (own, other) = self.banks, self._shapes
+        self.to_other = (
+            self._fields(a, own, other, one_M2),
+            self._fields(b, other, own, two_M2),
+        )
+
     def _fields(
-        self, bank: FaceBank, own_M2: NDArray[np.float64], other_M2: NDArray[np.float64]
+        self,
+        bank: FaceBank,
+        own_M2: NDArray[np.float64],
+        other_M2: NDArray[np.float64],
+        answer_M2: NDArray[np.float64],
     ) -> tuple[Tensor, Tensor]:
         size_px, coverage, kept = self.size_px, bank.coverage, self.config.shape_kept
         whole = shape_field(own_M2, other_M2, size_px, coverage)
         if kept is not None:
             return whole, (1 - kept) * whole
-        return whole, shape_field(own_M2, answer_shape(own_M2, other_M2), size_px, coverage)
+        return whole, shape_field(own_M2, answer_M2, size_px, coverage)
 
     def batch(self, step: int) -> Batch:
         generator = step_generator(self.seed, step)

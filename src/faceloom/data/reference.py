@@ -126,11 +126,10 @@ class FacePlaces:
         return self.points_BM2 + offset_BM2 @ self.axes_B33[:, :2, :2]
 
 
-def answer_offset(from_N2: Tensor, to_N2: Tensor) -> Tensor:
-    """How the used points (M, 2) of one person's mean shape (468, 2) move when the other's face is
-    laid over it, as in exact answers."""
-    shares = torch.from_numpy(own_shares()[POINTS]).to(from_N2)
-    return shares * (to_N2 - from_N2)[POINTS]
+def answer_moves(from_N2: Tensor, to_N2: Tensor) -> Tensor:
+    """How the points of one person's mean shape (468, 2) move when the other's face is laid over
+    it, as in exact answers, by both mean shapes."""
+    return torch.from_numpy(own_shares()).to(from_N2) * (to_N2 - from_N2)
 
 
 def tight_grid(count: int, size_px: int, coverage: float) -> Tensor:
@@ -156,6 +155,8 @@ class Gallery(nn.Module):
     pictures_K3PP: Tensor
     points_KM2: Tensor
     mean_N2: Tensor
+    moves_N2: Tensor
+    """How the points of this person's mean shape move when the other's face is laid over it."""
     fine_KTT: Tensor
     """What is finer in the pictures than a model paints (`fine`)."""
 
@@ -166,7 +167,7 @@ class Gallery(nn.Module):
         self.register_buffer("pictures_K3PP", blank)
         self.register_buffer("points_KM2", torch.zeros(GALLERY_SIZE, len(POINTS), 2))
         self.register_buffer("mean_N2", torch.zeros(468, 2))
-
+        self.register_buffer("moves_N2", torch.zeros(468, 2))
         fine_px = fine_side_px(size_px)
         blank = torch.full((GALLERY_SIZE, fine_px, fine_px), NO_DETAIL, dtype=torch.uint8)
         self.register_buffer("fine_KTT", blank)

@@ -25,7 +25,7 @@ from faceloom.data.reference import (
     FacePlaces,
     Gallery,
     Laying,
-    answer_offset,
+    answer_moves,
 )
 from faceloom.data.shape_match import own_shares
 
@@ -83,12 +83,19 @@ class PairReferences:
             )
         ]  # fmt: skip
         one, two = (gallery.mean_N2 for gallery in self.galleries)
-        self._offsets = [answer_offset(one, two), answer_offset(two, one)]
+        self._offsets: list[Tensor] = []
+        self.place((answer_moves(one, two), answer_moves(two, one)))
         self._apart = [(two - one)[POINTS], (one - two)[POINTS]]
         self._misfits = [
             [gallery.misfit(places, mean) for gallery in self.galleries]
             for places, mean in zip(self._places, (one, two), strict=True)
         ]
+
+    def place(self, moves: tuple[Tensor, Tensor]) -> None:
+        """Lay each side's references so from now on (`Gallery.moves_N2`)."""
+        self._offsets = [moves_N2[POINTS] for moves_N2 in moves]
+        for gallery, moves_N2 in zip(self.galleries, moves, strict=True):
+            gallery.moves_N2.copy_(moves_N2)
 
     def __call__(self, drawn: Drawn) -> tuple[Tensor, Laying | None]:
         side, rows, generator = drawn.side, drawn.rows, drawn.generator

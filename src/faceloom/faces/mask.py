@@ -27,7 +27,13 @@ LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 INNER_MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81,
                80, 191)
+RIGHT_CHEEK = (117, 118, 119, 100, 126, 203, 206, 205, 187, 123)
+LEFT_CHEEK = (346, 347, 348, 329, 355, 423, 426, 425, 411, 352)
+NOSE_BRIDGE = (8, 193, 122, 196, 3, 51, 5, 281, 248, 419, 351, 417)
+BETWEEN_BROWS = (9, 107, 108, 151, 337, 336)
 # fmt: on
+BARE_SKIN = (RIGHT_CHEEK, LEFT_CHEEK, NOSE_BRIDGE, BETWEEN_BROWS)
+"""Where nearly nobody has anything but skin: no beard, brow, lash or hair."""
 BROWS = RIGHT_BROW + LEFT_BROW
 NOSE_BASE = 2
 
@@ -68,6 +74,12 @@ def draw_polygons(polygons: list[NDArray[np.float32]], size_px: tuple[int, int])
 def mesh_mask(mesh_4683: Mesh, part: Part, size_px: tuple[int, int]) -> Mask:
     """The mask of one part in an image of (width, height); mesh in that image's pixels."""
     return draw_polygons(part_polygons(mesh_4683, part), size_px)
+
+
+def skin_mask(mesh_4683: Mesh, size_px: tuple[int, int]) -> Mask:
+    """The mask of `BARE_SKIN` in an image of (width, height)."""
+    patches = [mesh_4683[list(points), :2].astype(np.float32) for points in BARE_SKIN]
+    return draw_polygons([np.asarray(cv2.convexHull(p)[:, 0]) for p in patches], size_px)
 
 
 def feather(mask: Mask, radius_px: float) -> Mask:

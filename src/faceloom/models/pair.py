@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from faceloom import losses
 from faceloom.data.batches import SideBatch
 from faceloom.data.description import DESCRIPTION_SIZE, IDENTITY_SIZE, LooksSpace
-from faceloom.data.movement import COVERAGE
-from faceloom.data.reference import Gallery, answer_offset
+from faceloom.data.movement import COVERAGE, POINTS
+from faceloom.data.reference import Gallery
 from faceloom.faces.face import Patch
 from faceloom.models.base import SIDES, ShownFaces, Side, SwapNet
 from faceloom.models.parts import Painted
@@ -80,7 +80,7 @@ class PairGenerator(SwapNet):
         # Places are finer than bfloat16.
         with torch.autocast(places.points_BM2.device.type, enabled=False):
             misfit = other.misfit(places, own.mean_N2)
-            at = places.moved(answer_offset(own.mean_N2, other.mean_N2))
+            at = places.moved(own.moves_N2[POINTS])
             return other.lay_nearest(misfit, at, self.size_px, round(shown.fine * self.size_px))
 
 

@@ -38,8 +38,9 @@ from faceloom.train.distributed import Processes, connect
 from faceloom.train.health import ProbeFaces
 from faceloom.train.hold_out import held_out
 from faceloom.train.loop import Trainer
-from faceloom.train.material import keep_galleries, make_batches
+from faceloom.train.material import keep_galleries, lay_as_model, make_batches
 from faceloom.train.page import PAGE_FILE, write_page
+from faceloom.train.places import keep_places
 from faceloom.train.preview import FACES_A_SIDE, write_preview
 from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
@@ -114,6 +115,7 @@ def fit_pair(
     trainer, start = _trainer(run, config, face_sets, processes)
     trainer.teller.report = report
     resumed = trainer.resume()
+    lay_as_model(trainer.learner, trainer.batches)
     if not resumed and processes.is_first:
         _tell_balance(run, trainer.batches.banks, report)
     preview = _Previews(run, trainer)
@@ -172,6 +174,9 @@ def _trainer(
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = make_batches(config, banks["a"], banks["b"])
     keep_galleries(learner, batches, lambda s, of: face_sets[s].crops(rows[s][of]))
+    if start is not None and config.start == TRUNK:
+        keep_places(learner, face_sets, rows, processes.autocast)
+    lay_as_model(learner, batches)
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 

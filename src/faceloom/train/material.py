@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.bank import FaceBank
 from faceloom.data.batches import PairBatches
+from faceloom.data.reference import Gallery
 from faceloom.data.referenced import CrowdReferences, PairReferences, References
 from faceloom.models import is_referenced, is_trunk, learns_from_answers
 from faceloom.models.base import SIDES, Learner, Side
@@ -46,3 +48,12 @@ def keep_galleries(
         for side, bank, gallery, rows in taken:
             gallery.look_closely(crops_of(side, rows), bank.coverage, bank.planes[rows, 3:4])
             generator.galleries[side].load_state_dict(gallery.state_dict())
+
+
+def lay_as_model(learner: Learner, batches: PairBatches) -> None:
+    """Have batches place features where the model's galleries say that they lie."""
+    generator = learner.generator_modules
+    if isinstance(generator, PairGenerator) and isinstance(batches.references, PairReferences):
+        galleries = [cast("Gallery", generator.galleries[side]) for side in SIDES]
+        a, b = (gallery.moves_N2.detach().cpu() for gallery in galleries)
+        batches.place((a, b))

@@ -8,10 +8,7 @@ of `evaluate` is another), and the faces are few.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,19 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from faceloom.data.faceset import FaceSet
-from faceloom.data.reference import FacePlaces
 from faceloom.data.sampling import evenly
-from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.expression import mouth_opening
 from faceloom.faces.eyes import EyeReader
-from faceloom.faces.face import Face, Mesh
-from faceloom.faces.find import PRESENT, MeshLandmarker
 from faceloom.faces.identity import embed, load_identity
-from faceloom.faces.mask import mesh_mask
 from faceloom.faces.pose import pose_of
-from faceloom.geometry import Box
-from faceloom.image import RGB, to_tensor, to_uint8, warp
-from faceloom.models.base import SIDES, ShownFaces, Side, Swapper
+from faceloom.image import RGB
+from faceloom.models.base import SIDES, Side, Swapper
+from faceloom.train.in_place import Autocast, InPlace
 
 FACES_A_SIDE = 24
 """Faces that are scored, spread evenly over the held-out ones."""
@@ -45,7 +37,6 @@ _POSE_DEG = 15.0
 _LEAST_SEEN = 3
 
 Series = NDArray[np.float64]
-Autocast = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -91,39 +82,16 @@ class _Readings:
     sharpness: Series
 
 
-class _Held:
-    """One side's held-out faces in their surroundings, and what was read off them."""
-
-    def __init__(self, faces: FaceSet, rows: NDArray[np.int64], size_px: int) -> None:
-        # The widest frame with the model's own pixel size that the stored crop fills.
-        self.edge_px = int(size_px * (faces.coverage - 1) / 2)
-        wide_px = size_px + 2 * self.edge_px
-        widen = recrop_transform(faces.size_px, faces.coverage, wide_px, wide_px / size_px)
-        picked = rows[evenly(len(rows), FACES_A_SIDE)]
-        self.pictures = [
-            warp(crop, widen, (wide_px, wide_px), "area") for crop in faces.crops(picked)
-        ]
-        self.meshes = [transform_mesh(faces.meshes_N4683[row], widen) for row in picked]
-        inner = slice(self.edge_px, self.edge_px + size_px)
-        self.inner = (inner, inner)
-        self.tight = to_tensor(np.stack([picture[self.inner] for picture in self.pictures]))
-        places = FacePlaces.of(np.stack(self.meshes), wide_px)
-        self.places = places.widened(size_px / wide_px)
-        hulls = [mesh_mask(mesh, "hull", (wide_px, wide_px)) for mesh in self.meshes]
-        self.hulls = np.stack([hull[self.inner] for hull in hulls])
-
-
 class Scorer:
     """Scores a swapper on the held-out faces of both sides. Uses no random numbers."""
 
     def __init__(self, faces: dict[Side, FaceSet], rows: dict[Side, NDArray[np.int64]],
                  size_px: int) -> None:  # fmt: skip
-        self._landmarker, self._eyes, self._identity = (
-            MeshLandmarker(),
-            EyeReader(),
-            load_identity(),
-        )
-        self._held = {side: _Held(faces[side], rows[side], size_px) for side in SIDES}
+        self._eyes, self._identity = EyeReader(), load_identity()
+        self._held = {
+            side: InPlace(faces[side], rows[side][evenly(len(rows[side]), FACES_A_SIDE)], size_px)
+            for side in SIDES
+        }
         self._real = {side: self._read(held.pictures, held) for side, held in self._held.items()}
         self._people = {side: faces[side].mean_identity for side in SIDES}
 
@@ -141,16 +109,7 @@ class Scorer:
         autocast: Autocast,
     ) -> dict[str, float]:  # fmt: skip
         held, real = self._held[side], self._real[side]
-        with torch.inference_mode(), autocast():
-            shown = ShownFaces(held.places.to(device), side)
-            rgb, alpha, _ = swapper.swap(held.tight.to(device), to, shown)
-            blended = alpha * rgb + (1 - alpha) * held.tight.to(device)
-        alpha_NHW = alpha.float().cpu().numpy()[:, 0]
-        pictures = []
-        for picture, painted in zip(held.pictures, to_uint8(blended), strict=True):
-            whole = picture.copy()
-            whole[held.inner] = painted
-            pictures.append(whole)
+        pictures, alpha_NHW = held.swapped(swapper, side, to, device, autocast)
         swap = self._read(pictures, held)
         person, seen = self._people[to], swap.seen
         before = float((real.identity_ND @ person).mean())
@@ -170,19 +129,13 @@ class Scorer:
             "unseen": float(1 - seen.mean()),
         }
 
-    def _read(self, pictures: list[RGB], held: _Held) -> _Readings:
-        meshes: list[Mesh] = []
-        seen, eyes = [], []
-        for picture, known in zip(pictures, held.meshes, strict=True):
-            # One look, from where the footage's face was.
-            face = self._landmarker(picture, Face(Box.around(known), 1.0, mesh_4683=known))
-            seen.append(face.presence >= PRESENT)
-            mesh = face.mesh_4683 if face.mesh_4683 is not None else known
-            meshes.append(mesh)
-            eyes.append(self._eyes(picture, mesh))
+    def _read(self, pictures: list[RGB], held: InPlace) -> _Readings:
+        found = held.meshes_in(pictures)
+        meshes = [known if m is None else m for m, known in zip(found, held.meshes, strict=True)]
+        eyes = [self._eyes(picture, mesh) for picture, mesh in zip(pictures, meshes, strict=True)]
         poses = [pose_of(mesh) for mesh in meshes]
         return _Readings(
-            np.array(seen),
+            np.array([mesh is not None for mesh in found]),
             mouth_opening(np.stack(meshes)),
             np.array(eyes),
             np.array([(pose.yaw_deg, pose.pitch_deg) for pose in poses]),
