@@ -116,12 +116,14 @@ def make_trainer(preset: str, size_px: int) -> Any:
     import torch
     from torch.nn import functional as F
 
+    from faceloom.memory import keep_freed_memory
     from faceloom.models import build_learner
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
     from faceloom.train.material import make_batches
     from faceloom.train.run import Place, Run
 
+    keep_freed_memory()
     config = replace(preset_config(preset, size_px), budget=Budget(None, _RUN_STEPS))
     drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
     batches = make_batches(config, *face_banks(size_px, drawn))

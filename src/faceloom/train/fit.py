@@ -24,6 +24,7 @@ from faceloom.faces.align import recrop_transform, transform_mesh
 from faceloom.faces.mask import mesh_mask
 from faceloom.files import write_json
 from faceloom.image import to_tensor, warp
+from faceloom.memory import keep_freed_memory
 from faceloom.models import (
     MaskedGanConfig,
     build_learner,
@@ -100,6 +101,7 @@ def fit_pair(
     taken from `config`. With several, every process calls this.
     Raises UserError for unusable face sets, a damaged checkpoint, a training that collapses.
     """
+    keep_freed_memory()
     run = Run(run_path)
     face_sets: dict[Side, FaceSet] = {"a": _open(faces_a), "b": _open(faces_b)}
     if run.exists:
