@@ -74,7 +74,7 @@ def test_footage_left_as_it_is_is_worth_nothing(scorer: Scorer) -> None:
 
 
 def test_the_other_face_without_motion_has_the_identity_alone(scorer: Scorer) -> None:
-    real: dict[Side, Tensor] = {side: held._tight[:1] for side, held in scorer._held.items()}
+    real: dict[Side, Tensor] = {side: held.tight[:1] for side, held in scorer._held.items()}
     found = score(scorer, OnePicture(real))
     assert found.identity_gain > 0.8
     assert found.mouth < 0.8

@@ -50,6 +50,10 @@ class PairGenerator(SwapNet):
         if self.referenced:
             self.galleries = nn.ModuleDict({side: Gallery(shape.size_px) for side in SIDES})
 
+    def gallery(self, side: Side) -> Gallery:
+        """The pictures of a side's person, where decoders are shown any (`referenced`)."""
+        return cast("Gallery", self.galleries[side])
+
     def meaning(self) -> tuple[nn.Parameter, ...]:
         """The weights that say what codes mean: the encoder's and the decoders' first map's."""
         maps = [d.enter for d in self.modules() if isinstance(d, Decoder)]
@@ -75,7 +79,7 @@ class PairGenerator(SwapNet):
     def references(self, shown: ShownFaces, to: Side) -> tuple[Tensor, Tensor | None]:
         """For each face the pictures of side `to`'s person who moves most like it, laid onto it;
         and what is finer in them than the decoder paints, if it is wanted."""
-        own, other = (cast("Gallery", self.galleries[side]) for side in (shown.of, to))
+        own, other = self.gallery(shown.of), self.gallery(to)
         places = shown.places.widened(COVERAGE)
         # Places are finer than bfloat16.
         with torch.autocast(places.points_BM2.device.type, enabled=False):

@@ -178,7 +178,6 @@ def _trainer(
     keep_galleries(learner, batches, lambda s, of: face_sets[s].crops(rows[s][of]))
     if start is not None and config.start == TRUNK:
         keep_places(learner, face_sets, rows, processes.autocast)
-    lay_as_model(learner, batches)
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 

@@ -44,8 +44,8 @@ class InPlace:
         """In pixels of the pictures."""
         inner = slice(edge_px, edge_px + size_px)
         self.inner = (inner, inner)
-        """Where the model's crop lies."""
-        self._tight = to_tensor(np.stack([picture[self.inner] for picture in self.pictures]))
+        """Where the model's crop lies: `tight`."""
+        self.tight = to_tensor(np.stack([picture[self.inner] for picture in self.pictures]))
         self._places = FacePlaces.of(np.stack(self.meshes), wide_px).widened(size_px / wide_px)
         hulls = [mesh_mask(mesh, "hull", (wide_px, wide_px)) for mesh in self.meshes]
         self.hulls = np.stack([hull[self.inner] for hull in hulls])
@@ -54,7 +54,7 @@ class InPlace:
         self, swapper: Swapper, side: Side, to: Side, device: torch.device, autocast: Autocast
     ) -> tuple[list[RGB], NDArray[np.float32]]:
         """The pictures with the other person's face, and the model's alpha (N, S, S)."""
-        tight = self._tight.to(device)
+        tight = self.tight.to(device)
         with torch.inference_mode(), autocast():
             rgb, alpha, _ = swapper.swap(tight, to, ShownFaces(self._places.to(device), side))
             blended = alpha * rgb + (1 - alpha) * tight

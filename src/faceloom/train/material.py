@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from faceloom.data.aligned import AlignedBatches
 from faceloom.data.bank import FaceBank
 from faceloom.data.batches import PairBatches
-from faceloom.data.reference import Gallery
 from faceloom.data.referenced import CrowdReferences, PairReferences, References
 from faceloom.models import is_referenced, is_trunk, learns_from_answers
 from faceloom.models.base import SIDES, Learner, Side
@@ -47,13 +45,12 @@ def keep_galleries(
         taken = zip(SIDES, batches.banks, references.galleries, references.rows, strict=True)
         for side, bank, gallery, rows in taken:
             gallery.look_closely(crops_of(side, rows), bank.coverage, bank.planes[rows, 3:4])
-            generator.galleries[side].load_state_dict(gallery.state_dict())
+            generator.gallery(side).load_state_dict(gallery.state_dict())
 
 
 def lay_as_model(learner: Learner, batches: PairBatches) -> None:
     """Have batches place features where the model's galleries say that they lie."""
     generator = learner.generator_modules
     if isinstance(generator, PairGenerator) and isinstance(batches.references, PairReferences):
-        galleries = [cast("Gallery", generator.galleries[side]) for side in SIDES]
-        a, b = (gallery.moves_N2.detach().cpu() for gallery in galleries)
+        a, b = (generator.gallery(side).moves_N2.cpu() for side in SIDES)
         batches.place((a, b))

@@ -8,8 +8,6 @@ more alike (docs/decisions/0035).
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +15,6 @@ from torch import Tensor
 
 from faceloom.data.faceset import FaceSet
 from faceloom.data.movement import COVERAGE
-from faceloom.data.reference import Gallery
 from faceloom.data.sampling import evenly
 from faceloom.faces.pose import upright_axes
 from faceloom.models.base import SIDES, Learner, Side, Swapper, other_side
@@ -46,7 +43,7 @@ def keep_places(
     }
     for side, moves_N2 in found.items():
         if moves_N2 is not None:
-            cast("Gallery", generator.galleries[side]).moves_N2.copy_(moves_N2)
+            generator.gallery(side).moves_N2.copy_(moves_N2)
 
 
 def painted_moves(
