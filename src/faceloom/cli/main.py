@@ -305,7 +305,9 @@ def _say(what: str, path: Path, detail: str) -> None:
 def _say_start(start: WarmStart | None) -> None:
     if start is not None:
         left = f"; drawn anew: {', '.join(start.left_out)}" if start.left_out else ""
-        typer.echo(f"started from: {start.source} ({100 * start.share:.0f}% of the weights{left})")
+        held = f", swaps held to it by {100 * start.trust:.0f}%" if start.trust else ""
+        share = f"{100 * start.share:.0f}% of the weights"
+        typer.echo(f"started from: {start.source} ({share}{left}){held}")
 
 
 def _trained(report: TrainReport) -> str:

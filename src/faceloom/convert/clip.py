@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
@@ -27,7 +27,8 @@ from faceloom.faces.align import align
 from faceloom.faces.drawing import draw_landmarks
 from faceloom.faces.face import Aligned
 from faceloom.faces.find import MeshLandmarker, make_detector
-from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
+from faceloom.faces.steady import CropSteadier, MeshSteadier
+from faceloom.faces.track import FaceTracker, SceneCut, Seen, TrackedFace, fill_gaps
 from faceloom.image import RGB, to_tensor, to_uint8
 from faceloom.models.base import ShownFaces, Side, Swapper, other_side
 from faceloom.provenance import MODEL_KEY
@@ -235,6 +236,7 @@ def _aligned(
     """Track, fill gaps, steady, and cut the model's crop."""
     swapper = work.swapper
     steadier: CropSteadier | None = None
+    mesh_steadier, scene = MeshSteadier(), 0
     with closing(frames):
         for seen in fill_gaps(_sightings(frames, work, options, images)):
             if seen.item.damaged:  # Also where the face before and after would tell where it is.
@@ -244,11 +246,14 @@ def _aligned(
                 steadier = None
                 yield _Job(seen.item, None, False)
                 continue
-            new_track = steadier is None
-            steadier = steadier or CropSteadier(swapper.size_px, swapper.coverage)
+            new_track = steadier is None or seen.scene != scene
+            if steadier is None or new_track:
+                steadier = CropSteadier(swapper.size_px, swapper.coverage)
+                mesh_steadier, scene = MeshSteadier(), seen.scene
             transform = steadier(seen.face, seen.time_s)
             aligned = align(seen.item.rgb, seen.face, swapper.size_px, swapper.coverage, transform)
-            yield _Job(seen.item, aligned, new_track)
+            mesh = mesh_steadier(aligned.mesh_4683, swapper.size_px, seen.time_s)
+            yield _Job(seen.item, replace(aligned, mesh_4683=mesh), new_track)
 
 
 def _sightings(
@@ -258,13 +263,15 @@ def _sightings(
     tracker = FaceTracker(make_detector(options.detector), MeshLandmarker())
     scene_cut = SceneCut(images)
     known: dict[int, bool] = {}
+    scene = 0
     for frame in frames:
         time_s = float(frame.time_s)
         if frame.damaged:
-            yield Seen(frame, time_s, None)
+            yield Seen(frame, time_s, None, scene=scene)
             continue
         if scene_cut(frame.rgb):
             tracker.forget()
+            scene += 1
         face = None
         for one in tracker.update(frame.rgb):
             if one.track not in known:
@@ -272,7 +279,7 @@ def _sightings(
             if known[one.track]:
                 face = one.face
                 break
-        yield Seen(frame, time_s, face)
+        yield Seen(frame, time_s, face, scene=scene)
 
 
 def _painted(

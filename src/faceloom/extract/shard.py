@@ -24,7 +24,8 @@ from faceloom.faces.find import Detector, Landmarker
 from faceloom.faces.identity import IdentityNet, embed
 from faceloom.faces.mask import hull_polygon
 from faceloom.faces.pose import pose_of
-from faceloom.faces.track import CropSteadier, FaceTracker, SceneCut, TrackedFace
+from faceloom.faces.steady import CropSteadier
+from faceloom.faces.track import FaceTracker, SceneCut, TrackedFace
 from faceloom.files import written_beside
 from faceloom.image import RGB, encode_image, sharpness, warp
 from faceloom.threads import one_torch_thread

@@ -16,10 +16,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.faces.align import crop_transform
 from faceloom.faces.face import Face
 from faceloom.faces.find import PRESENT, Detector, Landmarker
-from faceloom.geometry import Similarity
 from faceloom.image import RGB, resize
 
 OVERLAP = 0.3
@@ -170,86 +168,6 @@ class SceneCut:
         return before is None or float(np.abs(now - before).mean()) > self._limit
 
 
-# -- steadying ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SteadyConfig:
-    """One-Euro filter (Casiez et al. 2012) on centre, size and turn of the crop.
-
-    `min_cutoff_hz` rules how firmly a still face is held, `speed_gain` how readily a moving one is
-    followed; speeds are in face sizes (or radians) a second.
-    """
-
-    min_cutoff_hz: float = 1.0
-    speed_gain: float = 12.0
-    speed_cutoff_hz: float = 2.0
-
-
-class CropSteadier:
-    """Steadies the alignment of one face over time: transforms of crops that do not shake."""
-
-    def __init__(
-        self, size_px: int, coverage: float = 1.0, config: SteadyConfig | None = None
-    ) -> None:
-        self._size_px = size_px
-        self._coverage = coverage
-        self._config = config or SteadyConfig()
-        self._value: NDArray[np.float64] | None = None
-        self._speed = np.zeros(4)
-        self._time_s = 0.0
-
-    def __call__(self, face: Face, time_s: float) -> Similarity:
-        """The steadied frame-to-crop transform of the face at this time; times must rise.
-
-        Raises ValueError if the face has no mesh.
-        """
-        if face.mesh_4683 is None:
-            raise ValueError("steadying needs a face with a mesh")
-        raw = crop_transform(face.mesh_4683, self._size_px, self._coverage)
-        value = self._parameters(raw)
-        dt_s = time_s - self._time_s
-        self._time_s = time_s
-        if self._value is None or dt_s <= 0:
-            self._value, self._speed = value, np.zeros(4)
-            return raw
-        config = self._config
-        # Angles wrap: take the short way round.
-        value[3] = self._value[3] + math.remainder(value[3] - self._value[3], 2 * math.pi)
-        unit = np.array([self._face_px, self._face_px, 1.0, 1.0])
-        speed = (value - self._value) / unit / dt_s
-        self._speed = self._speed + _share(config.speed_cutoff_hz, dt_s) * (speed - self._speed)
-        cutoff = config.min_cutoff_hz + config.speed_gain * np.abs(self._speed)
-        # Centre and size move together, or a lagging part would shear the motion.
-        shares = np.array([_share(float(c), dt_s) for c in cutoff])
-        shares[:2] = shares[:2].max()
-        self._value = self._value + shares * (value - self._value)
-        return self._transform(self._value)
-
-    @property
-    def _face_px(self) -> float:
-        assert self._value is not None
-        return float(self._size_px / math.exp(self._value[2]))
-
-    def _parameters(self, transform: Similarity) -> NDArray[np.float64]:
-        """Crop centre in the frame (px), log scale, angle (rad)."""
-        middle = (self._size_px - 1) / 2
-        x, y = transform.inverse().apply(np.array([[middle, middle]]))[0]
-        angle = math.radians(transform.angle_deg)
-        return np.array([x, y, math.log(transform.scale), angle])
-
-    def _transform(self, value: NDArray[np.float64]) -> Similarity:
-        turn = Similarity.from_parts(math.exp(value[2]), math.degrees(value[3]))
-        x, y = turn.apply(value[None, :2])[0].tolist()
-        middle = (self._size_px - 1) / 2
-        return Similarity(turn.a, turn.b, middle - x, middle - y)
-
-
-def _share(cutoff_hz: float, dt_s: float) -> float:
-    """The weight of a new value in a first-order low pass."""
-    return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * dt_s))
-
-
 # -- gaps -----------------------------------------------------------------------------------------
 
 
@@ -262,12 +180,15 @@ class Seen(Generic[Item]):
     face: Face | None
     filled: bool = False
     """The face was not seen but lies between two sightings."""
+    scene: int = 0
+    """How many cuts came before."""
 
 
 def fill_gaps(
     stream: Iterable[Seen[Item]], max_gap_frames: int = MAX_GAP_FRAMES
 ) -> Iterator[Seen[Item]]:
-    """Interpolate faces missing for at most `max_gap_frames`; holds no more frames than that."""
+    """Interpolate faces missing for at most `max_gap_frames` within a scene; holds no more frames
+    than that."""
     waiting: deque[Seen[Item]] = deque()
     before: Seen[Item] | None = None
     for seen in stream:
@@ -278,7 +199,7 @@ def fill_gaps(
                 yield from waiting
                 waiting.clear()
             continue
-        if before is not None:
+        if before is not None and before.scene == seen.scene:
             yield from (_between(before, gap, seen) for gap in waiting)
         else:
             yield from waiting

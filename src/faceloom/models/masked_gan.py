@@ -21,6 +21,7 @@ from faceloom import losses
 from faceloom.data.batches import Batch, SideBatch
 from faceloom.data.description import IDENTITY_SIZE, LooksSpace
 from faceloom.models.base import SIDES, Moment, Phase, Side, other_side
+from faceloom.models.hold import Hold
 from faceloom.models.landmarked import (
     LandmarkPair,
     Landmarks,
@@ -55,6 +56,9 @@ class LossWeights(ReconstructionWeights):
     """Supervision of a swap's alpha by the hull of the face it is laid over: what covers a face or
     is its own hair belongs to the footage, and the other person's pictures do not show it."""
     features: float = 0.3
+    hold: float = 0.5
+    """Swaps, averaged over `hold.CELLS` places a side, stay near those of the trunk that the pair
+    started from, times the trust in it (`hold_to`); 0 leaves it out."""
     mesh: float = 0.0
     """Landmarks of the painted face where the mesh network sees the target's; those of the swap
     move as the footage's do. 0 leaves it out."""
@@ -71,6 +75,9 @@ class Schedule:
     critic_every: int = 8
     critic_faces: int = 4
     """Faces of each side that the frozen critic sees; it costs more than the model itself."""
+    hold_every: int = 4
+    """Steps from one look at what the trunk paints to the next, at as many faces; the term counts
+    for all."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,12 @@ class MaskedGan(NetLearner[PairGenerator]):
         self.critic = FaceCritic(config.shape.size_px, 1.0)
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
+        self._hold: Hold | None = None
         self._met: dict[Side, Met] = {}
+
+    def hold_to(self, trunk: PairGenerator, trust: float) -> None:
+        """From now on keep swaps near this generator's as far as it is trusted, 0 to 1."""
+        self._hold = Hold(trunk, trust) if trust > 0 else None
 
     @property
     def _sides_are_apart(self) -> bool:
@@ -204,6 +216,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         for side, share, code in zip(SIDES, batch.sides, given, strict=True):
             add_terms(terms, self._restoring(side, share, code, moment))
         add_terms(terms, self._critique(SIDES, moment))
+        for side in SIDES:
+            add_terms(terms, self._holding(side, moment))
         return terms
 
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
@@ -212,7 +226,20 @@ class MaskedGan(NetLearner[PairGenerator]):
         code = self.generator.encode(share.warped_BCHW)
         terms = self._restoring(side, share, code, moment)
         add_terms(terms, self._critique((side,), moment))
+        add_terms(terms, self._holding(side, moment))
         return terms
+
+    def _holding(self, side: Side, moment: Moment) -> dict[str, Tensor]:
+        """How far swaps of a few faces have gone from what the trunk makes of them, on their
+        turn."""
+        schedule = self.config.schedule
+        weight = self.config.weights.hold * schedule.hold_every
+        if self._hold is None or not weight or moment.step % schedule.hold_every:
+            return {}
+        met = self._met[side]
+        share = met.share.part(slice(schedule.critic_faces))
+        code = met.code[: schedule.critic_faces]
+        return {"hold": weight * self._hold(self.generator, side, share, code)}
 
     def _restoring(
         self, side: Side, share: SideBatch, code: Tensor, moment: Moment

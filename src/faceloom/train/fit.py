@@ -47,6 +47,7 @@ from faceloom.train.run import Run, SideRecord, load_swapper
 from faceloom.train.score import Scorer
 from faceloom.train.status import TrainStatus
 from faceloom.train.tensorboard import TensorBoardLog
+from faceloom.train.trust import hold_to_trunk
 from faceloom.train.warm_start import (
     SCRATCH,
     TRUNK,
@@ -170,30 +171,30 @@ def _trainer(
     identities = torch.stack([torch.from_numpy(face_sets[s].mean_identity) for s in SIDES])
     identities = F.normalize(identities.float(), dim=1)
     learner = build_learner(config.model, identities)
-    start = None
-    if not run.begun:
-        start = _started(learner, config, face_sets, people)
+    shown = None
+    if config.start != SCRATCH:
+        shown = torch.stack([person_description(face_sets[side]) for side in SIDES])
+    start = None if run.begun else _started(learner, config, shown, people["a"])
     processes.wait()  # Before the first checkpoint, all have seen that there is none.
     batches = make_batches(config, banks["a"], banks["b"])
     keep_galleries(learner, batches, lambda s, of: face_sets[s].crops(rows[s][of]))
-    if start is not None and config.start == TRUNK:
-        keep_places(learner, face_sets, rows, processes.autocast)
+    if config.start == TRUNK and shown is not None:
+        trust = hold_to_trunk(learner, config, banks, shown, processes.autocast)
+        if start is not None:
+            keep_places(learner, face_sets, rows, processes.autocast)
+            start = replace(start, trust=trust)
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
 
 def _started(
-    learner: Learner,
-    config: TrainConfig,
-    face_sets: dict[Side, FaceSet],
-    people: dict[Side, Tensor | None],
+    learner: Learner, config: TrainConfig, shown_2E: Tensor | None, people_NE: Tensor | None
 ) -> WarmStart | None:
-    """Give a fresh learner what it starts from."""
-    generator, start = learner.generator_modules, None
-    if config.start != SCRATCH:
-        shown = torch.stack([person_description(face_sets[side]) for side in SIDES])
-        start = warm_start(generator, config.start, config.model.shape.size_px, shown)
-    if isinstance(generator, Trunk) and people["a"] is not None:
-        generator.meet(people["a"])
+    """Give a fresh learner what it starts from; `shown` describes both sides' people, `people` the
+    first side's faces if it is a crowd's."""
+    generator = learner.generator_modules
+    start = warm_start(generator, config.start, config.model.shape.size_px, shown_2E)
+    if isinstance(generator, Trunk) and people_NE is not None:
+        generator.meet(people_NE)
     return start
 
 

@@ -44,6 +44,8 @@ class WarmStart:
     weights: int
     left_out: tuple[str, ...]
     """Parts of the generator (`encoder`, `decoders.a` ...) of which something did not fit."""
+    trust: float = 0.0
+    """How far swaps are held to a trunk's (`trust`), 0 to 1."""
 
     @property
     def share(self) -> float:

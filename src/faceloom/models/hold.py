@@ -1,0 +1,49 @@
+"""What a pair's swaps are held to: those of the trunk that it started from.
+
+A pair's own pictures say how each of its people looks, and nothing of what becomes of one laid over
+the other. The trunk has learned that from exact answers, and training forgets it: eyes grow as dark
+as they are in pictures of a darker place, features go where the person's own pictures have them.
+So swaps stay near the trunk's in what is coarse, as a network that learns a new task stays near its
+answers to an old one (Li & Hoiem 2016, "Learning without Forgetting", arXiv:1606.09282); what is
+fine is free. How near, is a matter of trust: the trunk knows some people better than others
+(`train.trust`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from faceloom import losses
+from faceloom.data.batches import SideBatch
+from faceloom.models.base import Side, other_side
+from faceloom.models.pair import PairGenerator
+
+CELLS = 8
+"""Places a side over which pictures are averaged before they are compared."""
+
+
+class Hold:
+    """A generator that does not learn, and how far it is trusted, above 0 to 1."""
+
+    def __init__(self, trunk: PairGenerator, trust: float) -> None:
+        self._trunk = trunk.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.trust = trust
+
+    def __call__(
+        self, generator: PairGenerator, side: Side, share: SideBatch, code_BD: Tensor
+    ) -> Tensor:
+        """The trust times the L1 between both generators' swaps of a side's faces, averaged over
+        cells, within the hull; the code is that which the learning one has made of them."""
+        to = other_side(side)
+        reference = share.swap_reference() if share.swap_reference else None
+        swapped, _ = generator.decode(code_BD, to, reference)
+        with torch.no_grad():
+            trunk = self._trunk.to(code_BD.device)
+            wanted, _ = trunk.decode(trunk.encode(share.warped_BCHW), to, reference)
+        cells = (
+            F.adaptive_avg_pool2d(picture, CELLS)
+            for picture in (swapped.float(), wanted.float(), share.hull_B1HW)
+        )
+        return self.trust * losses.weighted_l1(*cells)
