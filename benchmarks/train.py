@@ -117,7 +117,9 @@ def make_trainer(preset: str, size_px: int) -> Any:
     from torch.nn import functional as F
 
     from faceloom.memory import keep_freed_memory
-    from faceloom.models import build_learner
+    from faceloom.models import build_generator, build_learner, is_referenced, is_trunk
+    from faceloom.models.masked_gan import MaskedGan
+    from faceloom.models.pair import PairGenerator
     from faceloom.train.config import Budget, preset_config
     from faceloom.train.loop import Trainer
     from faceloom.train.material import make_batches
@@ -129,6 +131,10 @@ def make_trainer(preset: str, size_px: int) -> Any:
     batches = make_batches(config, *face_banks(size_px, drawn))
     identities = F.normalize(torch.randn(2, 512), dim=1)
     learner = build_learner(config.model, identities)
+    trunk = build_generator(config.model)
+    held = is_referenced(config.model) and not is_trunk(config.model)
+    if held and isinstance(learner, MaskedGan) and isinstance(trunk, PairGenerator):
+        learner.hold_to(trunk, 1.0)  # As pairs are whom the shipped trunk knows.
     trainer = Trainer(learner, batches, Run(Path("unused")), config)
     trainer.place = Place(_START)
     return trainer
