@@ -40,15 +40,12 @@ def hold_to_trunk(
     trusted, 0 to 1: the answer. `people` are both sides' descriptions. The same for every process
     of a run, and when it is resumed. Only where decoders are shown references (96 px): the other
     trunks are older."""
-    if not isinstance(learner, MaskedGan) or is_trunk(learner.config):
+    if not isinstance(learner, MaskedGan) or config.start != TRUNK:
         return 0.0
-    if (
-        config.start != TRUNK
-        or not is_referenced(learner.config)
-        or not learner.config.weights.hold
-    ):
+    model = learner.config
+    if is_trunk(model) or not is_referenced(model) or model.weights.hold == 0:
         return 0.0
-    trunk = build_generator(learner.config)
+    trunk = build_generator(model)
     assert isinstance(trunk, PairGenerator)
     warm_start(trunk, TRUNK, trunk.size_px, people_2E)
     errors = [restoring_error(trunk, banks[side], side, autocast) for side in SIDES]
