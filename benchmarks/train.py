@@ -131,9 +131,10 @@ def make_trainer(preset: str, size_px: int) -> Any:
     batches = make_batches(config, *face_banks(size_px, drawn))
     identities = F.normalize(torch.randn(2, 512), dim=1)
     learner = build_learner(config.model, identities)
-    trunk = build_generator(config.model)
-    held = is_referenced(config.model) and not is_trunk(config.model)
-    if held and isinstance(learner, MaskedGan) and isinstance(trunk, PairGenerator):
+    if is_referenced(config.model) and not is_trunk(config.model):
+        trunk = build_generator(config.model)
+        assert isinstance(learner, MaskedGan)
+        assert isinstance(trunk, PairGenerator)
         learner.hold_to(trunk, 1.0)  # As pairs are whom the shipped trunk knows.
     trainer = Trainer(learner, batches, Run(Path("unused")), config)
     trainer.place = Place(_START)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,13 @@ from faceloom.faces.face import Face, Mesh
 from faceloom.faces.mask import INNER_MOUTH, LIPS
 from faceloom.geometry import Similarity
 
-Number = TypeVar("Number", float, NDArray[np.float64])
+Number = TypeVar("Number", float, NDArray[np.floating[Any]])
+Values = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class SteadyConfig:
-    """One-Euro filter (Casiez et al. 2012) on centre, size and turn of the crop.
+    """A One-Euro filter.
 
     `min_cutoff_hz` rules how firmly a still face is held, `speed_gain` how readily a moving one is
     followed; speeds are in face sizes (or radians) a second.
@@ -33,6 +34,14 @@ class SteadyConfig:
     min_cutoff_hz: float = 1.0
     speed_gain: float = 12.0
     speed_cutoff_hz: float = 2.0
+
+    def speed(self, before: Values, now: Values, dt_s: float) -> Values:
+        """The speed, smoothed."""
+        return before + _share(self.speed_cutoff_hz, dt_s) * (now - before)
+
+    def followed(self, speed: Values, dt_s: float) -> Values:
+        """How much of the way to a new value is gone at these speeds (not negative), 0 to 1."""
+        return _share(self.min_cutoff_hz + self.speed_gain * speed, dt_s)
 
 
 class CropSteadier:
@@ -45,7 +54,7 @@ class CropSteadier:
         self._coverage = coverage
         self._config = config or SteadyConfig()
         self._value: NDArray[np.float64] | None = None
-        self._speed = np.zeros(4)
+        self._speed: Values = np.zeros(4)
         self._time_s = 0.0
 
     def __call__(self, face: Face, time_s: float) -> Similarity:
@@ -62,15 +71,13 @@ class CropSteadier:
         if self._value is None or dt_s <= 0:
             self._value, self._speed = value, np.zeros(4)
             return raw
-        config = self._config
         # Angles wrap: take the short way round.
         value[3] = self._value[3] + math.remainder(value[3] - self._value[3], 2 * math.pi)
         unit = np.array([self._face_px, self._face_px, 1.0, 1.0])
         speed = (value - self._value) / unit / dt_s
-        self._speed = self._speed + _share(config.speed_cutoff_hz, dt_s) * (speed - self._speed)
-        cutoff = config.min_cutoff_hz + config.speed_gain * np.abs(self._speed)
+        self._speed = self._config.speed(self._speed, speed, dt_s)
         # Centre and size move together, or a lagging part would shear the motion.
-        shares = _share(cutoff, dt_s)
+        shares = self._config.followed(np.abs(self._speed), dt_s)
         shares[:2] = shares[:2].max()
         self._value = self._value + shares * (value - self._value)
         return self._transform(self._value)
@@ -109,10 +116,9 @@ class MeshSteadier:
     """Steadies the mesh of one face within its crops: what is laid onto its features by it, and
     where its outline runs, does not shake. Lips move too fast to be held: they stay as seen."""
 
-    def __init__(self, config: SteadyConfig = _MESH) -> None:
-        self._config = config
+    def __init__(self) -> None:
         self._value: NDArray[np.float32] | None = None
-        self._speed = np.zeros((468, 2), np.float32)
+        self._speed: Values = np.zeros((468, 2), np.float32)
         self._time_s = 0.0
 
     def __call__(self, mesh_4683: Mesh, size_px: int, time_s: float) -> Mesh:
@@ -122,11 +128,10 @@ class MeshSteadier:
         if self._value is None or dt_s <= 0:
             self._value, self._speed = mesh_4683, np.zeros((468, 2), np.float32)
             return mesh_4683
-        config, step = self._config, mesh_4683 - self._value
+        step = mesh_4683 - self._value
         speed = step[:, :2] / (size_px * dt_s)
-        self._speed = self._speed + _share(config.speed_cutoff_hz, dt_s) * (speed - self._speed)
-        fast = np.linalg.norm(self._speed, axis=1, keepdims=True)
-        share = _share(config.min_cutoff_hz + config.speed_gain * fast, dt_s)
+        self._speed = _MESH.speed(self._speed, speed, dt_s)
+        share = _MESH.followed(np.linalg.norm(self._speed, axis=1, keepdims=True), dt_s)
         followed = self._value + np.maximum(share, _freedom()) * step
         self._value = np.asarray(followed, np.float32)
         return self._value

@@ -181,7 +181,7 @@ class Seen(Generic[Item]):
     filled: bool = False
     """The face was not seen but lies between two sightings."""
     scene: int = 0
-    """How many cuts came before."""
+    """Which scene of the stream it is of."""
 
 
 def fill_gaps(

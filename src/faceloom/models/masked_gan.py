@@ -167,7 +167,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         self._met: dict[Side, Met] = {}
 
     def hold_to(self, trunk: PairGenerator, trust: float) -> None:
-        """From now on keep swaps near this generator's as far as it is trusted, 0 to 1."""
+        """From now on keep swaps near this generator's as far as it is trusted, 0 to 1. For models
+        whose sides are computed apart."""
         self._hold = Hold(trunk, trust) if trust > 0 else None
 
     @property
@@ -216,8 +217,6 @@ class MaskedGan(NetLearner[PairGenerator]):
         for side, share, code in zip(SIDES, batch.sides, given, strict=True):
             add_terms(terms, self._restoring(side, share, code, moment))
         add_terms(terms, self._critique(SIDES, moment))
-        for side in SIDES:
-            add_terms(terms, self._holding(side, moment))
         return terms
 
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
