@@ -95,3 +95,18 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "run", pair).start
     assert started is not None
     assert started.share == 1.0
+    # The shipped trunk, which is shown references, learns on.
+    shipped = preset_config("trunk", 96)
+    assert isinstance(shipped.model, MaskedGanConfig)
+    shipped = replace(
+        shipped,
+        model=replace(shipped.model, answered=0.5),
+        budget=Budget(None, 2),
+        per_side=2,
+        threads=1,
+        device="cpu",
+        start="trunk",
+    )
+    started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "further", shipped).start
+    assert started is not None
+    assert started.share == 1.0

@@ -40,6 +40,7 @@ class PairGenerator(SwapNet):
         self.coverage = 1.0
         self.referenced = referenced
         self.encoder = self._encoder(shape)
+        self.galleries = nn.ModuleDict()
         self._add_decoders(shape)
 
     def _encoder(self, shape: GeneratorShape) -> Encoder:
@@ -48,7 +49,12 @@ class PairGenerator(SwapNet):
     def _add_decoders(self, shape: GeneratorShape) -> None:
         self.decoders = nn.ModuleDict({side: Decoder(shape, self.referenced) for side in SIDES})
         if self.referenced:
-            self.galleries = nn.ModuleDict({side: Gallery(shape.size_px) for side in SIDES})
+            self.galleries.update({side: Gallery(shape.size_px) for side in SIDES})
+
+    @property
+    def has_galleries(self) -> bool:
+        """Whether it holds pictures of two people."""
+        return len(self.galleries) > 0
 
     def gallery(self, side: Side) -> Gallery:
         """The pictures of a side's person, where decoders are shown any (`referenced`)."""

@@ -32,10 +32,10 @@ def keep_places(
     rows: dict[Side, NDArray[np.int64]],
     autocast: Autocast,
 ) -> None:
-    """Have the galleries of a model that is fresh from the trunk say where it paints features, if
+    """Have the galleries of a pair that is fresh from the trunk say where it paints features, if
     it has any; rows are those of the sets that are trained on."""
     generator = learner.generator_modules
-    if not isinstance(generator, PairGenerator) or not generator.referenced:
+    if not isinstance(generator, PairGenerator) or not generator.has_galleries:
         return
     found = {
         side: painted_moves(learner.swapper, face_sets[side], rows[side], side, autocast)
