@@ -56,6 +56,9 @@ def main() -> None:
         help="PEOPLExPICTURES of each[xFACES that take turns in the answers to them, 1], again for "
         f"more; {' and '.join(_CROWDS)} if not given",
     )
+    parser.add_argument(
+        "--first-person", type=int, default=FIRST_PERSON, help="seed; those that follow are next"
+    )
     parser.add_argument("--answered", type=float, default=0.5, help="share of exact answers")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--only-references", action="store_true", help="the rest stays as it is")
@@ -68,6 +71,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
+    if arguments.first_person < FIRST_PERSON:
+        parser.error(f"--first-person: {FIRST_PERSON} or above, others are the benchmark's")
     if arguments.portraits and arguments.consent == SYNTHETIC:
         parser.error("--portraits shows real people: say with --consent who allowed what")
     sides = crowd_faces(arguments)
@@ -95,7 +100,7 @@ def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
     work, portraits = arguments.work, arguments.portraits
     folders: dict[str, list[Path]] = {"a": [], "b": []}
     lent: dict[str, list[str]] = {}
-    first = FIRST_PERSON
+    first = arguments.first_person
     for number, size in enumerate(arguments.crowd or _CROWDS):
         people, pictures, *turns = (int(part) for part in size.split("x"))
         faces_each = turns[0] if turns else 1

@@ -95,23 +95,18 @@ def test_an_open_mouth_takes_no_detail_of_a_shut_one() -> None:
     alike, other = trusted(shut), trusted(wide)
     assert spot(alike, fine._MOUTH) > 0.95
     assert spot(other, fine._MOUTH) < 0.1
-    eyes = [spot(each, fine._EYES[0]) for each in (alike, other)]
-    assert eyes[0] == pytest.approx(eyes[1])
-    assert eyes[0] == pytest.approx(fine._EYE_SHARE, abs=0.05)
     cheek = (50,)
     assert min(spot(alike, cheek), spot(other, cheek)) > 0.9
     assert float(alike.min()) >= 0
     assert float(alike.max()) <= 1
 
 
-def test_a_shut_eye_takes_no_detail_of_an_open_one() -> None:
-    shut = mean_mesh()
-    middle = (shut[159, 1] + shut[145, 1]) / 2
-    shut[[159, 145], 1] = middle
-    at, own = places(shut).points_BM2, places(mean_mesh()).points_BM2
-    trusted = Trust(at)(own)
-    assert spot(trusted, fine._EYES[0]) < 0.02
-    assert spot(trusted, fine._EYES[1]) == pytest.approx(fine._EYE_SHARE, abs=0.05)
+def test_eyes_take_no_detail() -> None:
+    """The mesh network does not see them shut: rings of an open eye would lie on a lid."""
+    at = places(mean_mesh()).points_BM2
+    trusted = Trust(at)(at)
+    assert max(spot(trusted, eye) for eye in fine._EYES) < 0.02
+    assert spot(trusted, (6,)) > 0.8, "the bridge of the nose between them has its own"
 
 
 def test_a_gallery_lays_the_detail_of_the_picture_that_fits() -> None:

@@ -9,6 +9,7 @@ import torch
 from tests.models.test_masked_gan import learner, moment, tiny_batch
 from torch import Tensor
 
+from faceloom.models.base import Side
 from faceloom.models.hold import Hold
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.models.pair import PairGenerator
@@ -77,15 +78,19 @@ def test_the_trunk_does_not_learn_and_is_no_part_of_the_model() -> None:
 def test_what_is_fine_is_free() -> None:
     model = learner()
     share = tiny_batch().a
-    code = model.generator.encode(share.warped_BCHW)
+    read = model.generator.read(share.warped_BCHW)
 
     class Chequered(PairGenerator):
         """The same, with every other pixel lighter or darker by as much."""
 
         def decode(
-            self, code_BD: Tensor, to: str, reference_BCHW: Tensor | None = None
+            self,
+            code_BD: Tensor,
+            to: Side,
+            reference_BCHW: Tensor | None = None,
+            skips: tuple[Tensor, ...] = (),
         ) -> tuple[Tensor, Tensor]:
-            rgb, logit = super().decode(code_BD, to, reference_BCHW)  # type: ignore[arg-type]
+            rgb, logit = super().decode(code_BD, to, reference_BCHW, skips)
             side = torch.arange(rgb.shape[-1])
             sign = 1 - 2 * ((side[:, None] + side) % 2)
             return rgb + 0.2 * sign, logit
@@ -94,4 +99,4 @@ def test_what_is_fine_is_free() -> None:
     fine = copy.deepcopy(model.generator)
     model.generator.__class__ = PairGenerator
     hold = Hold(fine, 1.0)
-    assert float(hold(model.generator, "a", share, code).detach()) < 0.01
+    assert float(hold(model.generator, "a", share, read).detach()) < 0.01

@@ -22,7 +22,7 @@ from faceloom.faces.align import reference_points
 from faceloom.models.base import SIDES, Moment, other_side
 from faceloom.models.masked_gan import MaskedGan, MaskedGanConfig, Schedule
 from faceloom.models.pair import Trunk
-from faceloom.nets.generators import GeneratorShape
+from faceloom.nets.generators import Encoded, GeneratorShape
 from faceloom.train.config import SIZES_PX, Budget, preset_config
 from faceloom.train.loop import Trainer
 from faceloom.train.run import Place, Run
@@ -206,7 +206,7 @@ def test_a_trunk_paints_answers_from_the_other_sides_code() -> None:
     config = MaskedGanConfig(TINY, 4, schedule=ALL_AT_ONCE, decoders=1, answered=0.5)
     model = MaskedGan(config, identities())
     codes = torch.arange(12.0).view(12, 1).expand(12, TINY.code)
-    a, b = model._given(codes, moment(0.0))
+    a, b = (given.code_BD for given in model._given(Encoded(codes), moment(0.0)))
     exchanged = a[:, 0] >= 6
     assert 0 < int(exchanged.sum()) < 6
     assert torch.equal(exchanged, b[:, 0] < 6)
@@ -225,15 +225,15 @@ def test_what_a_trunk_is_told_is_in_doubt_while_it_learns() -> None:
     doubt = model._doubt(person, moment(0.0))
     untold = doubt.untold_B1[:, 0]
     assert 4 <= int(untold.sum()) <= 16
-    painted, _ = trunk.decode_as(code, person, doubt)
-    surely, _ = trunk.decode_as(code, person)
+    painted, _ = trunk.decode_as(Encoded(code), person, doubt)
+    surely, _ = trunk.decode_as(Encoded(code), person)
     assert torch.allclose(painted[~untold], surely[~untold], atol=1e-5)
     # Whose identity is kept from it is painted by the looks alone, on the usual person's.
     usual = torch.cat([trunk.usual_E[:512], people()[0, 512:]]).expand(20, -1)
-    wanted, _ = trunk.decode_as(code, usual)
+    wanted, _ = trunk.decode_as(Encoded(code), usual)
     assert torch.allclose(painted[untold], wanted[untold], atol=1e-5)
     model.config = replace(config, looks_noise=0.5, untold=0.0)
-    noisy, _ = trunk.decode_as(code, person, model._doubt(person, moment(0.0)))
+    noisy, _ = trunk.decode_as(Encoded(code), person, model._doubt(person, moment(0.0)))
     assert not torch.allclose(noisy[0], noisy[1], atol=1e-3)
 
 

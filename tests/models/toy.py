@@ -44,6 +44,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "masked_gan": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE),
     "trunk": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, decoders=1, answered=0.5),
     "referenced": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, referenced=True),
+    "skipped": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, skipped=True),
     "landmarks": MaskedGanConfig(TINY, 4, schedule=_AT_ONCE, landmarks=Landmarks()),
     "v1": OriginConfig(
         OriginShape(SIZE_PX, norm="none", channels=4, code=16, attention_px=0, mask=False),

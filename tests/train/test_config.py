@@ -83,7 +83,9 @@ def test_fast_is_as_it_was() -> None:
     config = preset_config("fast", 96)
     assert isinstance(config.model, MaskedGanConfig)
     weights = LossWeights(mesh=5.0)
-    assert config.model == MaskedGanConfig(config.model.shape, weights=weights, referenced=True)
+    assert config.model == MaskedGanConfig(
+        config.model.shape, weights=weights, referenced=True, skipped=True
+    )
     assert config.augment == AugmentConfig(shape_match=0.5, shape_kept=None)
     assert config.model.shape.widths == (48, 96, 192)
     assert (config.model.weights.eyes, config.model.weights.mouth) == (12.0, 8.0)

@@ -15,6 +15,7 @@ from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig, build_generator
 from faceloom.models.base import SIDES
 from faceloom.models.pair import TOLD_SCALE, PairGenerator, Trunk
+from faceloom.nets.generators import Encoded
 from faceloom.train.config import FAST, PRESETS, preset_config, sizes_px
 from faceloom.train.run import Run
 from faceloom.train.warm_start import has_trunk, resolved_start, trunk_name, warm_start
@@ -65,7 +66,7 @@ def test_each_side_gets_the_trunk_as_it_is_when_told_who_it_paints(trunk: Path) 
     warm_start(pair, str(trunk), SIZE_PX, people())
     code = torch.randn(3, TINY.code)
     for side, person in zip(SIDES, people(), strict=True):
-        wanted = whole.decode_as(code, person.expand(3, -1))
+        wanted = whole.decode_as(Encoded(code), person.expand(3, -1))
         for ours, theirs in zip(pair.decode(code, side), wanted, strict=True):
             assert torch.allclose(ours, theirs, atol=1e-5)
     assert not torch.allclose(pair.decode(code, "a")[0], pair.decode(code, "b")[0], atol=1e-3)

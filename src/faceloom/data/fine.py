@@ -3,8 +3,8 @@
 It is kept beside the pictures of a gallery (`reference`), as light over the light around, and in
 use laid onto the painted face and multiplied with it. So a face is as fine as its person's
 pictures, whatever the model's size. Unlike what a decoder reads from its reference it is not
-learned, and so it stays out where it would not be right: of eyes and of a mouth that do something
-else there.
+learned, and so it stays out where it would not be right: of eyes, and of a mouth that does
+something else there.
 
 Convention: places are x, y in [-1, 1] over a crop of coverage `COVERAGE`. Shapes: B faces, M mesh
 points that are used.
@@ -47,14 +47,15 @@ _ROUND, _MARGIN = 0.4, 0.016
 _EYES = ((33, 133, 159, 145), (362, 263, 386, 374))
 """Corners, upper and lower lid."""
 _MOUTH = (61, 291, 0, 17)
-_LIPS_GAP, _LID_GAPS = 0, (2, 3)
+_LIPS_GAP = 0
 """Of `movement.gaps`."""
-_EYE_SHARE, _BROW_SHARE = 0.25, 0.5
+_BROW_SHARE = 0.5
 """What is taken of it there at most: where half a pixel shows most, and places are not known so
-exactly."""
-_EYE_APART, _MOUTH_APART = 0.04, 0.08
-"""Differences of openings, over the part's width, from which detail of another opening is little
-worth."""
+exactly. Of eyes none is: the mesh network hardly sees that they shut (docs/decisions/0011), and the
+rings of an open one would lie on the lid."""
+_MOUTH_APART = 0.08
+"""Difference of the lips' openings, over the mouth's width, from which detail of another opening is
+little worth."""
 
 
 def fine_side_px(size_px: int) -> int:
@@ -114,25 +115,20 @@ class Trust:
     whose points lie at `at`."""
 
     def __init__(self, at_BM2: Tensor) -> None:
-        self._gaps_BG = gaps(at_BM2)
+        self._lips_B = gaps(at_BM2)[:, _LIPS_GAP]
         self._kept_BPP = torch.ones(len(at_BM2), _PLACES, _PLACES, device=at_BM2.device)
         for brow in (RIGHT_BROW, LEFT_BROW):
             self._kept_BPP *= 1 - (1 - _BROW_SHARE) * _around(at_BM2, brow, 1.3)
-        self._parts = [
-            (_LIPS_GAP, _MOUTH_APART * _width(at_BM2, _MOUTH), 1.0, _around(at_BM2, _MOUTH, 1.1))
-        ]
-        for eye, gap in zip(_EYES, _LID_GAPS, strict=True):
-            apart, spot = _EYE_APART * _width(at_BM2, eye), _around(at_BM2, eye, 1.45)
-            self._parts.append((gap, apart, _EYE_SHARE, spot))
+        for eye in _EYES:
+            self._kept_BPP *= 1 - _around(at_BM2, eye, 1.45)
+        self._apart_B = _MOUTH_APART * _width(at_BM2, _MOUTH)
+        self._mouth_BPP = _around(at_BM2, _MOUTH, 1.1)
 
     def __call__(self, own_BM2: Tensor) -> Tensor:
         """Of one picture for each face, in which the points lay at `own` (B, places, places)."""
-        apart_BG = self._gaps_BG - gaps(own_BM2)
-        kept = self._kept_BPP
-        for gap, scale_B, share, spot_BPP in self._parts:
-            alike_B = torch.exp(-((apart_BG[:, gap] / scale_B) ** 2))
-            kept = kept * (1 - (1 - share * alike_B).view(-1, 1, 1) * spot_BPP)
-        return kept
+        apart_B = (self._lips_B - gaps(own_BM2)[:, _LIPS_GAP]) / self._apart_B
+        alike_B11 = torch.exp(-apart_B.square()).view(-1, 1, 1)
+        return self._kept_BPP * (1 - (1 - alike_B11) * self._mouth_BPP)
 
 
 def _width(at_BM2: Tensor, part: tuple[int, ...]) -> Tensor:

@@ -19,6 +19,7 @@ from faceloom import losses
 from faceloom.data.batches import SideBatch
 from faceloom.models.base import Side, other_side
 from faceloom.models.pair import PairGenerator
+from faceloom.nets.generators import Encoded
 
 CELLS = 8
 """Places a side over which pictures are averaged before they are compared."""
@@ -32,16 +33,16 @@ class Hold:
         self.trust = trust
 
     def __call__(
-        self, generator: PairGenerator, side: Side, share: SideBatch, code_BD: Tensor
+        self, generator: PairGenerator, side: Side, share: SideBatch, read: Encoded
     ) -> Tensor:
         """The trust times the L1 between both generators' swaps of a side's faces, averaged over
-        cells, within the hull; the code is that which the learning one has made of them."""
+        cells, within the hull; `read` is what the learning one has read of them."""
         to = other_side(side)
         reference = share.swap_reference() if share.swap_reference else None
-        swapped, _ = generator.decode(code_BD, to, reference)
+        swapped, _ = generator.decode(read.code_BD, to, reference, read.skips)
         with torch.no_grad():
-            trunk = self._trunk.to(code_BD.device)
-            wanted, _ = trunk.decode(trunk.encode(share.warped_BCHW), to, reference)
+            known = self._trunk.to(read.code_BD.device).read(share.warped_BCHW)
+            wanted, _ = self._trunk.decode(known.code_BD, to, reference, known.skips)
         cells = (
             F.adaptive_avg_pool2d(picture, CELLS)
             for picture in (swapped.float(), wanted.float(), share.hull_B1HW)

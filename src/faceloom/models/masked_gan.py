@@ -39,8 +39,10 @@ from faceloom.models.pair import (
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic, MeshCritic
-from faceloom.nets.generators import GeneratorShape, LandmarkHead
+from faceloom.nets.generators import Encoded, GeneratorShape, LandmarkHead
 
+_SEEN = 0.9
+"""Of the faces that are painted from the other's code, how many have skips beside it."""
 _OWN_SPREAD = 0.2
 """Pictures of one person are about this far from their mean; to come nearer is to fool the net."""
 
@@ -114,6 +116,10 @@ class MaskedGanConfig:
     referenced: bool = False
     """Decoders are shown another picture of the person they paint, laid onto the face
     (`data.reference`)."""
+    skipped: bool = False
+    """Swaps are painted from the encoder's maps, too (skip connections), by which a trunk that
+    learns from answers knows better where things lie. Restored faces are not: they would be
+    copied."""
     only_references: bool = False
     """Of the generator only what reads references learns, the rest stays as it is."""
     landmarks: Landmarks | None = None
@@ -124,7 +130,7 @@ class Met(NamedTuple):
     """A side's faces as the generator met and painted them, for whoever judges them."""
 
     share: SideBatch
-    code: Tensor
+    read: Encoded
     painted: Painted
 
 
@@ -180,10 +186,10 @@ class MaskedGan(NetLearner[PairGenerator]):
     def make_generator(config: MaskedGanConfig) -> PairGenerator:
         """The network that conversion uses."""
         if config.decoders == 1:
-            return Trunk(config.shape, config.referenced)
+            return Trunk(config.shape, config.referenced, config.skipped)
         if config.landmarks is not None:
             return LandmarkPair(config.shape, config.landmarks.kind)
-        return PairGenerator(config.shape, config.referenced)
+        return PairGenerator(config.shape, config.referenced, config.skipped)
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -209,21 +215,21 @@ class MaskedGan(NetLearner[PairGenerator]):
             seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
         else:
             seen = with_landmarks(batch, landmarks, moment)
-        codes = self.generator.encode(seen)
+        read = self.generator.read(seen)
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
-            terms = landmark_term(self.landmark_head, codes, batch, landmarks)
-        given = self._given(codes, moment)
-        for side, share, code in zip(SIDES, batch.sides, given, strict=True):
-            add_terms(terms, self._restoring(side, share, code, moment))
+            terms = landmark_term(self.landmark_head, read.code_BD, batch, landmarks)
+        given = self._given(read, moment)
+        for side, share, known in zip(SIDES, batch.sides, given, strict=True):
+            add_terms(terms, self._restoring(side, share, known, moment))
         add_terms(terms, self._critique(SIDES, moment))
         return terms
 
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """One side's part of it, for decoders and codes of its own."""
         share = self._with_returned(side, batch, moment)
-        code = self.generator.encode(share.warped_BCHW)
-        terms = self._restoring(side, share, code, moment)
+        read = self.generator.read(share.warped_BCHW)
+        terms = self._restoring(side, share, read, moment)
         add_terms(terms, self._critique((side,), moment))
         add_terms(terms, self._holding(side, moment))
         return terms
@@ -237,16 +243,17 @@ class MaskedGan(NetLearner[PairGenerator]):
             return {}
         met = self._met[side]
         share = met.share.part(slice(schedule.critic_faces))
-        code = met.code[: schedule.critic_faces]
-        return {"hold": weight * self._hold(self.generator, side, share, code)}
+        read = met.read.part(slice(schedule.critic_faces))
+        return {"hold": weight * self._hold(self.generator, side, share, read)}
 
     def _restoring(
-        self, side: Side, share: SideBatch, code: Tensor, moment: Moment
+        self, side: Side, share: SideBatch, read: Encoded, moment: Moment
     ) -> dict[str, Tensor]:
-        """A side's faces painted from their codes, and what that costs."""
-        rgb, logit = self._decode(code, side, share, moment)
+        """A side's faces painted from their codes, and what that costs. A pair's own are restored
+        without skips; of a trunk's, those that are answers have them already."""
+        rgb, logit = self._decode(read, side, share, moment)
         painted = composite(rgb, logit, share.warped_BCHW)
-        self._met[side] = Met(share, code, painted)
+        self._met[side] = Met(share, read, painted)
         terms = self._reconstruction(painted, share)
         if self._rivals.active(moment):
             terms["adversarial"] = self._fooling(side)
@@ -270,10 +277,9 @@ class MaskedGan(NetLearner[PairGenerator]):
         if not count or moment.progress < self.config.returned_start:
             return share
         first = share.part(slice(count))
-        code, reference = self.generator.encode(first.warped_BCHW), first.swap_reference
-        rgb, logit = self.generator.decode(
-            code, other_side(side), reference() if reference else None
-        )
+        read, laid = self.generator.read(first.warped_BCHW), first.swap_reference
+        reference = laid() if laid else None
+        rgb, logit = self.generator.decode(read.code_BD, other_side(side), reference, read.skips)
         share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
         painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
         warped = torch.cat([painted, share.warped_BCHW[count:]])
@@ -282,23 +288,34 @@ class MaskedGan(NetLearner[PairGenerator]):
             drawn = torch.cat([straight[:count], drawn[count:]])
         return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
 
-    def _given(self, codes: Tensor, moment: Moment) -> tuple[Tensor, ...]:
-        """The code that each side's decoder is given: its own, or by chance the other's."""
-        a, b = codes.chunk(2)
+    def _given(self, read: Encoded, moment: Moment) -> tuple[Encoded, ...]:
+        """What each side's decoder is given: its own, or by chance the other's. Skips go with the
+        other's, mostly, and never with its own."""
+        parts = (tensor.chunk(2) for tensor in (read.code_BD, *read.skips))
+        sides = tuple(Encoded(code, tuple(maps)) for code, *maps in zip(*parts, strict=True))
         if not self.config.answered:
-            return a, b
-        chance = torch.rand(len(a), 1, generator=moment.generator)
-        other = (chance < self.config.answered).to(a.device)
-        return torch.where(other, b, a), torch.where(other, a, b)
+            return tuple(Encoded(side.code_BD) for side in sides)
+        chance_B = torch.rand(len(sides[0].code_BD), generator=moment.generator)
+        other_B = (chance_B < self.config.answered).to(read.code_BD.device)
+        seen_B = (chance_B < _SEEN * self.config.answered).to(read.code_BD.device)
+        return tuple(
+            Encoded(
+                torch.where(other_B.unsqueeze(1), theirs.code_BD, own.code_BD),
+                tuple(maps * seen_B.view(-1, 1, 1, 1) for maps in theirs.skips),
+            )
+            for own, theirs in zip(sides, sides[::-1], strict=True)
+        )
 
     def _decode(
-        self, code: Tensor, side: Side, share: SideBatch, moment: Moment
+        self, read: Encoded, side: Side, share: SideBatch, moment: Moment
     ) -> tuple[Tensor, Tensor]:
-        known = share.person_BE
-        if not isinstance(self.generator, Trunk) or known is None:
-            return self.generator.decode(code, side, share.reference_BCHW)
+        known, reference = share.person_BE, share.reference_BCHW
+        if not isinstance(self.generator, Trunk):
+            return self.generator.decode(read.code_BD, side, reference)
+        if known is None:
+            return self.generator.decode(read.code_BD, side, reference, read.skips)
         doubt = self._doubt(known, moment)
-        return self.generator.decode_as(code, known, doubt, share.reference_BCHW)
+        return self.generator.decode_as(read, known, doubt, reference)
 
     def _doubt(self, known_BE: Tensor, moment: Moment) -> Doubt:
         count, generator = len(known_BE), moment.generator
@@ -339,7 +356,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             images.append(torch.lerp(target, met.painted.rgb[:count], hull))
             targets.append(target)
             laid = share.swap_reference() if share.swap_reference else None
-            painted, logit = self.generator.decode(met.code[:count], other_side(side), laid)
+            read = met.read.part(slice(count))
+            painted, logit = self.generator.decode(read.code_BD, other_side(side), laid, read.skips)
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
         part = len(sides) / len(SIDES)

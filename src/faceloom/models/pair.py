@@ -21,7 +21,7 @@ from faceloom.faces.face import Patch
 from faceloom.models.base import SIDES, ShownFaces, Side, SwapNet
 from faceloom.models.parts import Painted
 from faceloom.nets.blocks import Style, styled_weights
-from faceloom.nets.generators import Decoder, Encoder, GeneratorShape, Told
+from faceloom.nets.generators import Decoder, Encoded, Encoder, GeneratorShape, Told
 
 TOLD_SCALE = IDENTITY_SIZE**0.5
 """Takes their values from length 1 to about 1 each, so that what is made of them learns as fast as
@@ -33,21 +33,27 @@ _STYLE_SCALE = 0.1
 class PairGenerator(SwapNet):
     """The shared encoder and both decoders: all that conversion needs."""
 
-    def __init__(self, shape: GeneratorShape, referenced: bool = False) -> None:
+    def __init__(
+        self, shape: GeneratorShape, referenced: bool = False, skipped: bool = False
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.size_px = shape.size_px
         self.coverage = 1.0
         self.referenced = referenced
+        self.skipped = skipped
         self.encoder = self._encoder(shape)
         self.galleries = nn.ModuleDict()
         self._add_decoders(shape)
 
     def _encoder(self, shape: GeneratorShape) -> Encoder:
-        return Encoder(shape)
+        return Encoder(shape, skipped=self.skipped)
+
+    def _decoder(self, shape: GeneratorShape) -> Decoder:
+        return Decoder(shape, self.referenced, self.skipped)
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
-        self.decoders = nn.ModuleDict({side: Decoder(shape, self.referenced) for side in SIDES})
+        self.decoders = nn.ModuleDict({side: self._decoder(shape) for side in SIDES})
         if self.referenced:
             self.galleries.update({side: Gallery(shape.size_px) for side in SIDES})
 
@@ -61,25 +67,40 @@ class PairGenerator(SwapNet):
         return cast("Gallery", self.galleries[side])
 
     def meaning(self) -> tuple[nn.Parameter, ...]:
-        """The weights that say what codes mean: the encoder's and the decoders' first map's."""
-        maps = [d.enter for d in self.modules() if isinstance(d, Decoder)]
-        return *self.encoder.parameters(), *(cast("nn.Parameter", m.weight) for m in maps)
+        """The weights that say what codes and skipped maps mean: the encoder's, the decoders' first
+        map's and those of what they take from skips."""
+        decoders = [d for d in self.modules() if isinstance(d, Decoder)]
+        first = (cast("nn.Parameter", d.enter.weight) for d in decoders)
+        skips = (weight for d in decoders for weight in d.skips.parameters())
+        return *self.encoder.parameters(), *first, *skips
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return self.encoder(x_BCHW)
 
+    def read(self, x_BCHW: Tensor) -> Encoded:
+        """What swaps are painted from: the code, and the maps of skip connections if it has any."""
+        if not self.skipped:
+            return Encoded(self.encode(x_BCHW))
+        return self.encoder.read(x_BCHW)
+
     def decode(
-        self, code_BD: Tensor, to: Side, reference_BCHW: Tensor | None = None
+        self,
+        code_BD: Tensor,
+        to: Side,
+        reference_BCHW: Tensor | None = None,
+        skips: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor]:
         """Colour in [-1, 1] and alpha logits; `reference` is a picture of side `to`'s person, laid
-        onto the face (`references`)."""
-        return self.decoders[to](code_BD, None, reference_BCHW)
+        onto the face (`references`), `skips` are what was read beside the code."""
+        return self.decoders[to](code_BD, None, reference_BCHW, skips)
 
     def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
-        code_BD, reference, detail = self.encode(x_BCHW), None, None
+        restores = shown is not None and shown.of == to
+        read = Encoded(self.encode(x_BCHW)) if restores else self.read(x_BCHW)
+        reference, detail = None, None
         if self.referenced and shown is not None:
             reference, detail = self.references(shown, to)
-        rgb_BCHW, logit_B1HW = self.decode(code_BD, to, reference)
+        rgb_BCHW, logit_B1HW = self.decode(read.code_BD, to, reference, read.skips)
         return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()), detail)
 
     def references(self, shown: ShownFaces, to: Side) -> tuple[Tensor, Tensor | None]:
@@ -106,7 +127,7 @@ class Trunk(PairGenerator):
     usual_E: Tensor
 
     def _add_decoders(self, shape: GeneratorShape) -> None:
-        self.decoder = Decoder(shape, self.referenced)
+        self.decoder = self._decoder(shape)
         first = self.decoder.enter.out_features
         self._channels = [conv.out_channels for conv in self.decoder.styled().values()]
         self.looks = LooksSpace()
@@ -132,9 +153,10 @@ class Trunk(PairGenerator):
         code_BD: Tensor,
         to: Side,  # noqa: ARG002
         reference_BCHW: Tensor | None = None,
+        skips: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor]:
         usual_BE = self.usual_E.expand(len(code_BD), -1)
-        return self.decode_as(code_BD, usual_BE, None, reference_BCHW)
+        return self.decode_as(Encoded(code_BD, skips), usual_BE, None, reference_BCHW)
 
     def references(
         self,
@@ -147,13 +169,14 @@ class Trunk(PairGenerator):
 
     def decode_as(
         self,
-        code_BD: Tensor,
+        read: Encoded,
         person_BE: Tensor,
         doubt: Doubt | None = None,
         reference_BCHW: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Colour and alpha logits, each face as the person of its description."""
-        return self.decoder(code_BD, self._tell(person_BE, doubt), reference_BCHW)
+        told = self._tell(person_BE, doubt)
+        return self.decoder(read.code_BD, told, reference_BCHW, read.skips)
 
     @torch.no_grad()
     def decoder_of(self, person_E: Tensor) -> dict[str, Tensor]:

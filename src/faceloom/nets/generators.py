@@ -6,6 +6,10 @@ Shapes: images (B, 3, S, S) in [-1, 1] with S a multiple of `stem * 2**(len(widt
 The stem folds `stem` x `stem` pixels into channels (space to depth), so that no convolution runs at
 full resolution; the decoder's head unfolds them again. The bottleneck is dense, as the origin found
 that a fully connected code is what makes the two persons share meaning rather than texture.
+
+With skip connections (Ronneberger et al. 2015, "U-Net", arXiv:1505.04597) a decoder also gets the
+maps of what the encoder saw: a code is too small to say where each thing lies. Only for swaps that
+have been learned from their exact answers: to restore a face they would but copy it.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -56,6 +61,15 @@ class GeneratorShape:
         """The factor by which the decoder's head enlarges."""
         return self.stem // int(2 ** (len(self.decoder_widths) - len(self.widths)))
 
+    @property
+    def skip_widths(self) -> tuple[tuple[int, int], ...]:
+        """Channels of each skip connection's map, and of the decoder's map that it joins, from the
+        largest map to the smallest: the pixels', if a decoder's map is larger than the stem's, and
+        the encoder's but the smallest."""
+        above = self.decoder_widths[::-1]
+        pixels = [above[0]] * (len(above) - len(self.widths))
+        return tuple(zip([*pixels, *self.widths[:-1]], above, strict=False))
+
     def check(self) -> None:
         """Raises ValueError for a shape that cannot be built."""
         if self.size_px % (self.stem * 2 ** (len(self.widths) - 1)):
@@ -68,11 +82,23 @@ class GeneratorShape:
             raise ValueError("residuals must be one fewer than decoder_widths")
 
 
+class Encoded(NamedTuple):
+    """What an encoder makes of faces."""
+
+    code_BD: Tensor
+    skips: tuple[Tensor, ...] = ()
+    """Maps for `GeneratorShape.skip_widths`; empty where there are none."""
+
+    def part(self, faces: slice) -> Encoded:
+        """Some of the faces."""
+        return Encoded(self.code_BD[faces], tuple(maps[faces] for maps in self.skips))
+
+
 class Encoder(nn.Module):
     """(B, 3, S, S) -> code (B, D); `inputs` channels instead of 3 where more is given than
-    colour."""
+    colour; `skipped` for maps beside the code."""
 
-    def __init__(self, shape: GeneratorShape, inputs: int = 3) -> None:
+    def __init__(self, shape: GeneratorShape, inputs: int = 3, skipped: bool = False) -> None:
         super().__init__()
         shape.check()
         self.stem = shape.stem
@@ -82,10 +108,26 @@ class Encoder(nn.Module):
             layers += [Down(inputs, outputs), Residual(outputs)]
         self.layers = nn.Sequential(*layers)
         self.code = nn.Linear(shape.widths[-1] * shape.smallest_px**2, shape.code)
+        self.head = shape.head
+        self.pixels: nn.Conv2d | None = None
+        if skipped and self.head < self.stem:
+            self.pixels = conv3(3 * self.head**2, shape.decoder_widths[-1])
 
     def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b d"]:
         maps = self.layers(activate(self.enter(fold(x_BCHW, self.stem))))
         return self.code(maps.flatten(1))
+
+    def read(self, x_BCHW: Float[Tensor, "b 3 s s"]) -> Encoded:
+        """The code and the maps of skip connections."""
+        maps = activate(self.enter(fold(x_BCHW, self.stem)))
+        skips = []
+        if self.pixels is not None:
+            skips.append(activate(self.pixels(fold(x_BCHW, self.head))))
+        for layer in self.layers:
+            maps = layer(maps)
+            if isinstance(layer, Residual):
+                skips.append(maps)
+        return Encoded(self.code(maps.flatten(1)), tuple(skips[:-1]))
 
 
 @dataclass(frozen=True)
@@ -101,9 +143,11 @@ class Told:
 
 class Decoder(nn.Module):
     """Code (B, D) -> colour (B, 3, S, S) in [-1, 1] and alpha logits (B, 1, S, S); with a picture
-    of the person beside the code if `referenced`."""
+    of the person beside the code if `referenced`, with what the encoder saw if `skipped`."""
 
-    def __init__(self, shape: GeneratorShape, referenced: bool = False) -> None:
+    def __init__(
+        self, shape: GeneratorShape, referenced: bool = False, skipped: bool = False
+    ) -> None:
         super().__init__()
         shape.check()
         self.size_px = shape.size_px
@@ -117,6 +161,10 @@ class Decoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.head = SubpixelUp(widths[-1], 4, shape.head, gain=0.1)
         self.reference = ReferencePath(widths[-2], widths[-1], shape.head) if referenced else None
+        joined = shape.skip_widths if skipped else ()
+        self.skips = nn.ModuleList(nn.Conv2d(*ends, 1, bias=False) for ends in joined)
+        for skip in self.skips:  # As drawn, they add nothing.
+            nn.init.zeros_(cast("nn.Conv2d", skip).weight)
 
     def styled(self) -> dict[str, nn.Conv2d]:
         """The convolutions that styles act on, in order, by name: all but the head and those that
@@ -130,19 +178,22 @@ class Decoder(nn.Module):
         code_BD: Float[Tensor, "b d"],
         told: Told | None = None,
         reference_BCHW: Float[Tensor, "b 3 s s"] | None = None,
+        skips: Sequence[Tensor] = (),
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 1 s s"]]:
+        joining = [join(maps) for join, maps in zip(self.skips, skips, strict=bool(skips))]
         if self.reference is None:
-            return _colour(self.head(F.leaky_relu(self._maps(code_BD, told, None), LEAK)))
+            return _colour(self.head(F.leaky_relu(self._maps(code_BD, told, joining), LEAK)))
         if reference_BCHW is None:
             reference_BCHW = code_BD.new_zeros(len(code_BD), 3, self.size_px, self.size_px)
         shown = self.reference.read(reference_BCHW)
-        maps = self.reference.mix(self._maps(code_BD, told, shown.coarse) + shown.fine)
+        maps = self._maps(code_BD, told, [shown.coarse, *joining]) + shown.fine
+        maps = self.reference.mix(maps)
         made, gate_logit = up_together(F.leaky_relu(maps, LEAK), self.head, self.reference.gate)
         rgb_BCHW, logit_B1HW = _colour(made)
         return self.reference.detailed(rgb_BCHW, gate_logit, reference_BCHW), logit_B1HW
 
-    def _maps(self, code_BD: Tensor, told: Told | None, added_BCHW: Tensor | None) -> Tensor:
-        """The last maps before the head; `added` joins those of its size."""
+    def _maps(self, code_BD: Tensor, told: Told | None, joining: Sequence[Tensor]) -> Tensor:
+        """The last maps before the head; each of `joining` is added to those of its size."""
         flat = self.enter(code_BD)
         flat = F.leaky_relu(flat if told is None else flat + told.first_BE, LEAK)
         maps = flat.unflatten(1, (-1, self.smallest_px, self.smallest_px))
@@ -151,8 +202,9 @@ class Decoder(nn.Module):
         for layer in self.layers:
             if isinstance(layer, nn.LeakyReLU):
                 maps = layer(maps)
-                if added_BCHW is not None and maps.shape == added_BCHW.shape:
-                    maps = maps + added_BCHW
+                for added in joining:
+                    if added.shape == maps.shape:
+                        maps = maps + added
             else:
                 maps = layer(maps, next(styles, None))
         return maps

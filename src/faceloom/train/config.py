@@ -176,13 +176,13 @@ _ORIGINS_RATE = OptimizerConfig(
 
 
 _REFERENCED_PX = (96,)
-"""Sizes whose shipped trunk has learned to use references (0031)."""
+"""Sizes whose shipped trunk has learned to use references (0031) and skips (0039)."""
 
 
 def _fast(size_px: int) -> TrainConfig:
     weights = LossWeights(mesh=5.0)  # Swaps follow mouths and poses better (0020).
     shown = size_px in _REFERENCED_PX
-    model = MaskedGanConfig(FAST[size_px], weights=weights, referenced=shown)
+    model = MaskedGanConfig(FAST[size_px], weights=weights, referenced=shown, skipped=shown)
     return TrainConfig(model, _FOLLOWING, start="auto")
 
 
@@ -193,12 +193,16 @@ def _quality(size_px: int) -> TrainConfig:
 
 def _trunk(size_px: int) -> TrainConfig:
     """`fast` with one decoder, on faces varied more: it must know more than two people."""
+    shown = size_px in _REFERENCED_PX
     augment = AugmentConfig(rotation_deg=7.0, zoom=0.05, shift=0.03, flip=0.5)
+    if shown:  # What skips show lies where it is to be painted.
+        augment = replace(augment, warp=0.005)
     model = MaskedGanConfig(
         FAST[size_px],
         weights=LossWeights(mesh=3.0),
         decoders=1,
-        referenced=size_px in _REFERENCED_PX,
+        referenced=shown,
+        skipped=shown,
     )
     # One decoder swaps nobody, so there is no swap to score.
     return TrainConfig(model, augment, budget=Budget(minutes=60.0), max_faces=20000, hold_out=0.0)

@@ -27,7 +27,8 @@ _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
 _GALLERIES = "galleries."
 """Pictures of a pair's people are no knowledge to start from."""
-_REFERENCE = ".reference."
+_ADDED_LATER = (".reference.", ".skips.")
+"""Parts of decoders that change nothing as drawn."""
 _TOLD, _LOOKS = "told.weight", "told_looks.weight"
 
 
@@ -143,10 +144,14 @@ def _told(known: dict[str, Tensor], generator: nn.Module, people_2E: Tensor) -> 
     before does not tell yet changes nothing."""
     if _TOLD not in known or not isinstance(generator, PairGenerator):
         return {}
-    trunk = Trunk(generator.shape, generator.referenced)
+    trunk = Trunk(generator.shape, generator.referenced, generator.skipped)
     own = trunk.state_dict()
     fitting = {n: t.float() for n, t in known.items() if n in own and own[n].shape == t.shape}
-    needed = [name for name in own if name.startswith(_ONE_DECODER) and _REFERENCE not in name]
+    needed = [
+        name
+        for name in own
+        if name.startswith(_ONE_DECODER) and not any(part in name for part in _ADDED_LATER)
+    ]
     if not all(name in fitting for name in needed):
         return {}
     trunk.load_state_dict(own | fitting)
