@@ -17,7 +17,7 @@ from faceloom.extract import ExtractOptions, extract
 from faceloom.extract.answers import extract_answers
 from faceloom.models import MaskedGanConfig
 from faceloom.synth.crowd import lenders, write_crowd
-from faceloom.train.config import Budget, preset_config
+from faceloom.train.config import Budget, TrainConfig, preset_config
 from faceloom.train.fit import fit_pair
 
 
@@ -59,6 +59,15 @@ def test_a_missing_answer_is_named(tmp_path: Path) -> None:
         extract_answers(FaceSet.open(tmp_path / "faces"), tmp_path / "none", tmp_path / "found")
 
 
+def two_steps(size_px: int) -> TrainConfig:
+    """Of a trunk, half of whose faces are answers."""
+    config = preset_config("trunk", size_px)
+    assert isinstance(config.model, MaskedGanConfig)
+    model = replace(config.model, answered=0.5)
+    small = replace(config, model=model, per_side=2, threads=1, device="cpu")
+    return replace(small, budget=Budget(None, 2))
+
+
 def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     """Two steps of the real thing, and a pair that starts from it."""
     crowd, answers = tmp_path / "crowd", tmp_path / "answers"
@@ -66,16 +75,7 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     extract(crowd, tmp_path / "a", ExtractOptions(size_px=96, everyone=True), "synthetic")
     faces = FaceSet.open(tmp_path / "a")
     extract_answers(faces, answers, tmp_path / "b", lenders([1000, 1003]))
-    config = preset_config("trunk", 64)
-    assert isinstance(config.model, MaskedGanConfig)
-    config = replace(
-        config,
-        model=replace(config.model, answered=0.5),
-        budget=Budget(None, 2),
-        per_side=2,
-        threads=1,
-        device="cpu",
-    )
+    config = two_steps(64)
     report = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "trunk", config)
     assert report.step == 2
     weights = load_file(tmp_path / "trunk/model.safetensors")
@@ -96,17 +96,7 @@ def test_a_trunk_trains_on_faces_and_their_answers(tmp_path: Path) -> None:
     assert started is not None
     assert started.share == 1.0
     # The shipped trunk, which is shown references, learns on.
-    shipped = preset_config("trunk", 96)
-    assert isinstance(shipped.model, MaskedGanConfig)
-    shipped = replace(
-        shipped,
-        model=replace(shipped.model, answered=0.5),
-        budget=Budget(None, 2),
-        per_side=2,
-        threads=1,
-        device="cpu",
-        start="trunk",
-    )
+    shipped = replace(two_steps(96), start="trunk")
     started = fit_pair(tmp_path / "a", tmp_path / "b", tmp_path / "further", shipped).start
     assert started is not None
     assert started.share == 1.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from tests.models.test_masked_gan import learner, moment, tiny_batch
 from torch import Tensor
 
-from faceloom.models.base import Side
 from faceloom.models.hold import Hold
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.models.pair import PairGenerator
@@ -83,14 +83,8 @@ def test_what_is_fine_is_free() -> None:
     class Chequered(PairGenerator):
         """The same, with every other pixel lighter or darker by as much."""
 
-        def decode(
-            self,
-            code_BD: Tensor,
-            to: Side,
-            reference_BCHW: Tensor | None = None,
-            skips: tuple[Tensor, ...] = (),
-        ) -> tuple[Tensor, Tensor]:
-            rgb, logit = super().decode(code_BD, to, reference_BCHW, skips)
+        def decode(self, *given: Any) -> tuple[Tensor, Tensor]:
+            rgb, logit = super().decode(*given)
             side = torch.arange(rgb.shape[-1])
             sign = 1 - 2 * ((side[:, None] + side) % 2)
             return rgb + 0.2 * sign, logit

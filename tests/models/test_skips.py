@@ -16,6 +16,7 @@ from faceloom.models.base import SIDES, Moment
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.models.pair import PairGenerator, Trunk
 from faceloom.nets.generators import Decoder, Encoded, GeneratorShape
+from faceloom.train import fit
 from faceloom.train.config import preset_config
 from faceloom.train.warm_start import warm_start
 
@@ -119,6 +120,22 @@ def test_without_answers_nothing_is_skipped() -> None:
     assert not any(
         given.skips for given in learner._given(read, Moment(0, 0.5, step_generator(1, 0)))
     )
+
+
+@pytest.mark.parametrize(
+    ("preset", "start", "skipped"),
+    [
+        ("fast", "auto", True),
+        ("fast", "some-run", True),
+        ("fast", "none", False),
+        ("trunk", "none", True),
+    ],
+)
+def test_a_pair_from_nothing_has_none(preset: str, start: str, skipped: bool) -> None:
+    """Nothing would teach it what to take."""
+    begun = fit._begun(replace(preset_config(preset, 96), start=start)).model
+    assert isinstance(begun, MaskedGanConfig)
+    assert begun.skipped == skipped
 
 
 def test_both_decoders_take_up_what_the_shipped_trunk_has_learned() -> None:

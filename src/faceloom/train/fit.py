@@ -303,6 +303,9 @@ def _begun(config: TrainConfig) -> TrainConfig:
         optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
     if isinstance(model, MaskedGanConfig) and model.known_rate is None:
         model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
+    if isinstance(model, MaskedGanConfig) and start == SCRATCH and not is_trunk(model):
+        # No answer teaches such a pair what to take from the footage (docs/decisions/0039).
+        model = replace(model, skipped=False)
     return replace(config, start=start, optimizer=optimizer, model=model)
 
 
