@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tests.models.test_referenced_pair import shown
 from tests.models.toy import CONFIGS, PER_SIDE, SIZE_PX, TINY, identities, toy_batch
 from torch import nn
@@ -126,13 +128,22 @@ def test_without_answers_nothing_is_skipped() -> None:
     ("preset", "start", "skipped"),
     [
         ("fast", "auto", True),
-        ("fast", "some-run", True),
         ("fast", "none", False),
+        ("fast", "a run that has them", True),
+        ("fast", "a run without", False),
         ("trunk", "none", True),
     ],
 )
-def test_a_pair_from_nothing_has_none(preset: str, start: str, skipped: bool) -> None:
-    """Nothing would teach it what to take."""
+def test_a_pair_has_them_from_what_has_learned_to_use_them(
+    preset: str, start: str, skipped: bool, tmp_path: Path
+) -> None:
+    """Nothing would teach a pair what to take."""
+    if start.startswith("a run"):
+        shape = preset_config(preset, 96).model.shape
+        assert isinstance(shape, GeneratorShape)
+        known = PairGenerator(shape, skipped=start == "a run that has them")
+        save_file(known.state_dict(), tmp_path / "model.safetensors")
+        start = str(tmp_path)
     begun = fit._begun(replace(preset_config(preset, 96), start=start)).model
     assert isinstance(begun, MaskedGanConfig)
     assert begun.skipped == skipped

@@ -52,6 +52,7 @@ from faceloom.train.warm_start import (
     SCRATCH,
     TRUNK,
     WarmStart,
+    knows_skips,
     resolved_start,
     tells_looks,
     warm_start,
@@ -303,9 +304,9 @@ def _begun(config: TrainConfig) -> TrainConfig:
         optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
     if isinstance(model, MaskedGanConfig) and model.known_rate is None:
         model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
-    if isinstance(model, MaskedGanConfig) and start == SCRATCH and not is_trunk(model):
-        # No answer teaches such a pair what to take from the footage (docs/decisions/0039).
-        model = replace(model, skipped=False)
+    if isinstance(model, MaskedGanConfig) and model.skipped and not is_trunk(model):
+        # No answer teaches a pair what to take from the footage (docs/decisions/0039).
+        model = replace(model, skipped=knows_skips(start, model.shape.size_px))
     return replace(config, start=start, optimizer=optimizer, model=model)
 
 

@@ -318,6 +318,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
+def read_names(path: Path) -> set[str]:
+    """Of a safetensors file's tensors, which are not read. Raises UserError if it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return set(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: is damaged ({error}); restore or delete it") from error
+
+
 def _metadata(path: Path) -> dict[str, str]:
     """Without reading the tensors."""
     try:

@@ -7,27 +7,28 @@ is said.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from faceloom.errors import UserError
 from faceloom.models import MaskedGanConfig, ModelConfig
 from faceloom.models.pair import PairGenerator, Trunk
 from faceloom.train.config import FAST
-from faceloom.train.run import Run, read_tensors
+from faceloom.train.run import Run, read_names, read_tensors
 
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
 _GALLERIES = "galleries."
 """Pictures of a pair's people are no knowledge to start from."""
-_ADDED_LATER = (".reference.", ".skips.")
+_SKIPS = ".skips."
+_ADDED_LATER = (".reference.", _SKIPS)
 """Parts of decoders that change nothing as drawn."""
 _TOLD, _LOOKS = "told.weight", "told_looks.weight"
 
@@ -71,9 +72,30 @@ def has_trunk(model: ModelConfig) -> bool:
 
 def tells_looks(size_px: int) -> bool:
     """Whether the shipped trunk of this size is told shape and colouring, not identity alone."""
-    shipped = as_file(files("faceloom.assets").joinpath(trunk_name(size_px)))
-    with shipped as path, safe_open(path, framework="pt") as file:
-        return _LOOKS in set(file.keys())
+    return _LOOKS in _weights_of(TRUNK, size_px)
+
+
+def knows_skips(start: str, size_px: int) -> bool:
+    """Whether the source has learned what to take from the footage (docs/decisions/0039).
+
+    Raises UserError if it has no weights.
+    """
+    return start != SCRATCH and any(_SKIPS in name for name in _weights_of(start, size_px))
+
+
+def _weights_of(start: str, size_px: int) -> set[str]:
+    with _source(start, size_px) as path:
+        return read_names(path)
+
+
+def _source(start: str, size_px: int) -> contextlib.AbstractContextManager[Path]:
+    """The file of weights that a trunk or a run's folder means."""
+    if start == TRUNK:
+        return as_file(files("faceloom.assets").joinpath(trunk_name(size_px)))
+    run = Run(Path(start))
+    if not run.model_path.is_file():
+        raise UserError(f"{start}: holds no trained model to start from; give a run's folder")
+    return contextlib.nullcontext(run.chosen_model())
 
 
 def resolved_start(start: str, model: ModelConfig) -> str:
@@ -102,13 +124,8 @@ def warm_start(
     """
     if start == SCRATCH:
         return None
-    if start == TRUNK:
-        with as_file(files("faceloom.assets").joinpath(trunk_name(size_px))) as path:
-            return _load(generator, path, start, people_2E)
-    run = Run(Path(start))
-    if not run.model_path.is_file():
-        raise UserError(f"{start}: holds no trained model to start from; give a run's folder")
-    return _load(generator, run.chosen_model(), start, people_2E)
+    with _source(start, size_px) as path:
+        return _load(generator, path, start, people_2E)
 
 
 def _load(generator: nn.Module, path: Path, source: str, people_2E: Tensor | None) -> WarmStart:
