@@ -11,13 +11,13 @@ same run, so that figures of different machines can be compared.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.own_process import in_own_process
-from benchmarks.train import face_banks, peak_share
+from benchmarks.train import make_trainer, peak_share, run_steps
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media" / "grid"
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -67,34 +67,16 @@ def make_clip(path: Path, size: tuple[int, int], repeats: int) -> None:
 # -- measurements, each in its own process --------------------------------------------------------
 
 
-def measure_data_path(size_px: int, steps: int = 60) -> dict[str, float]:
+def measure_data_path(size_px: int, steps: int = 64) -> dict[str, float]:
     """Faces a second with batches made between steps, and on a thread of their own."""
-    import torch
-    from torch.nn import functional as F
-
-    from faceloom.models import build_learner
-    from faceloom.train.config import Budget, preset_config
-    from faceloom.train.loop import Trainer
-    from faceloom.train.material import make_batches
-    from faceloom.train.run import Run
-
     found = {}
-    banks = face_banks(size_px)
     for name, prefetch in (("between steps", 0), ("own thread", 3)):
-        config = preset_config("fast", size_px)
-        config = replace(config, prefetch=prefetch, budget=Budget(None, 10**9))
-        identities = F.normalize(torch.randn(2, 512), dim=1)
-        batches = make_batches(config, *banks)
-        trainer = Trainer(build_learner(config.model, identities), batches, Run(Path("x")), config)
-        stream = trainer._batches()
-        for _ in range(5):
-            trainer._step(next(stream))
-        started = time.perf_counter()
-        for _ in range(steps):
-            trainer._step(next(stream))
-        found[name] = steps * 2 * config.per_side / (time.perf_counter() - started)
-        close: Callable[[], None] = getattr(stream, "close", lambda: None)
-        close()
+        trainer = make_trainer("fast", size_px, prefetch)
+        with contextlib.closing(trainer._batches()) as batches:
+            run_steps(trainer, batches, 8)
+            started = time.perf_counter()
+            run_steps(trainer, batches, steps)
+            found[name] = steps * 2 * trainer.config.per_side / (time.perf_counter() - started)
     return found
 
 

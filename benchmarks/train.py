@@ -15,6 +15,7 @@ to `docs/training-speed.md`, which is written anew after each measurement.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -111,7 +112,7 @@ def face_banks(size_px: int, drawn: str | None = None) -> tuple[Any, Any]:
     return banks[0], banks[1]
 
 
-def make_trainer(preset: str, size_px: int) -> Any:
+def make_trainer(preset: str, size_px: int, prefetch: int = 0) -> Any:
     """A trainer of this preset at 60% of a long run; nothing is written."""
     import torch
     from torch.nn import functional as F
@@ -126,7 +127,8 @@ def make_trainer(preset: str, size_px: int) -> Any:
     from faceloom.train.run import Place, Run
 
     keep_freed_memory()
-    config = replace(preset_config(preset, size_px), budget=Budget(None, _RUN_STEPS))
+    config = preset_config(preset, size_px)
+    config = replace(config, prefetch=prefetch, budget=Budget(None, _RUN_STEPS))
     drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
     batches = make_batches(config, *face_banks(size_px, drawn))
     identities = F.normalize(torch.randn(2, 512), dim=1)
@@ -149,10 +151,16 @@ def steps_of_a_round(trainer: Any) -> int:
     return math.lcm(*every)
 
 
-def _steps(trainer: Any, count: int) -> None:
+def run_steps(trainer: Any, batches: Iterator[Any], count: int) -> None:
+    """So many steps, each on the next batch."""
     for _ in range(count):
-        trainer._step(trainer.batches.batch(trainer.place.step))
+        trainer._step(next(batches))
         trainer.place = replace(trainer.place, step=trainer.place.step + 1)
+
+
+def _steps(trainer: Any, count: int) -> None:
+    with contextlib.closing(trainer._batches()) as batches:
+        run_steps(trainer, batches, count)
 
 
 def step_flops(trainer: Any) -> float:
