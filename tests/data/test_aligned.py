@@ -38,3 +38,17 @@ def test_what_differs_between_the_sides_is_kept() -> None:
 def test_sets_of_unequal_length_are_refused() -> None:
     with pytest.raises(UserError, match="6 faces and side b 5"):
         AlignedBatches(bank(0), bank(1, 5), SIZE_PX, 4, 3, STILL)
+
+
+def test_a_picture_of_the_same_person_on_both_sides_is_its_own_answer() -> None:
+    a, b = bank(0), twin(bank(0), 20)
+    shown = tuple("lender" if row < 3 else name for row, name in enumerate(a.table.shown))
+    b.table = replace(b.table, shown=shown)
+    batches = AlignedBatches(a, b, SIZE_PX, 16, 3, STILL)
+    assert batches.own_answer_N is not None
+    assert batches.own_answer_N.tolist() == [False] * 3 + [True] * 3
+    batch = batches.batch(5)
+    for side in batch.sides:
+        assert side.own_answer_B is not None
+        assert side.own_answer_B.any()
+        assert not side.own_answer_B.all()

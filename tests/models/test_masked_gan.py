@@ -206,7 +206,7 @@ def test_a_trunk_paints_answers_from_the_other_sides_code() -> None:
     config = MaskedGanConfig(TINY, 4, schedule=ALL_AT_ONCE, decoders=1, answered=0.5)
     model = MaskedGan(config, identities())
     codes = torch.arange(12.0).view(12, 1).expand(12, TINY.code)
-    a, b = (given.code_BD for given in model._given(Encoded(codes), moment(0.0)))
+    a, b = (given.code_BD for given in model._given(Encoded(codes), None, moment(0.0)))
     exchanged = a[:, 0] >= 6
     assert 0 < int(exchanged.sum()) < 6
     assert torch.equal(exchanged, b[:, 0] < 6)

@@ -103,7 +103,8 @@ def test_a_trunk_sees_the_faces_that_it_is_to_change_and_no_others() -> None:
     count = 400
     code = torch.cat([torch.zeros(count, 1), torch.ones(count, 1)])
     maps = code.view(-1, 1, 1, 1) + 1
-    own, other = learner._given(Encoded(code, (maps,)), Moment(0, 0.5, step_generator(1, 0)))
+    read, moment = Encoded(code, (maps,)), Moment(0, 0.5, step_generator(1, 0))
+    own, other = learner._given(read, None, moment)
     swapped, seen = own.code_BD[:, 0] == 1, own.skips[0].flatten() == 2
     assert float(swapped.float().mean()) == pytest.approx(0.5, abs=0.1)
     assert not seen[~swapped].any()
@@ -111,6 +112,10 @@ def test_a_trunk_sees_the_faces_that_it_is_to_change_and_no_others() -> None:
     assert torch.equal(own.skips[0].flatten() > 0, seen), "nobody is shown their own"
     assert torch.equal(other.code_BD[:, 0] == 0, swapped)
     assert torch.equal(other.skips[0].flatten() == 1, seen)
+    same = torch.arange(count) % 2 == 0
+    moment = Moment(0, 0.5, step_generator(1, 0))
+    again, _ = learner._given(read, same, moment)
+    assert torch.equal(again.skips[0].flatten() > 0, seen & ~same), "it would be copied"
 
 
 def test_without_answers_nothing_is_skipped() -> None:
@@ -119,9 +124,8 @@ def test_without_answers_nothing_is_skipped() -> None:
     learner = build_learner(replace(model, skipped=True, answered=0.0), identities())
     assert isinstance(learner, MaskedGan)
     read = learner.generator.read(torch.zeros(2 * PER_SIDE, 3, SIZE_PX, SIZE_PX))
-    assert not any(
-        given.skips for given in learner._given(read, Moment(0, 0.5, step_generator(1, 0)))
-    )
+    moment = Moment(0, 0.5, step_generator(1, 0))
+    assert not any(given.skips for given in learner._given(read, None, moment))
 
 
 @pytest.mark.parametrize(

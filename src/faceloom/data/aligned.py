@@ -2,11 +2,13 @@
 
 Row n of one set is the exact answer to swapping row n of the other (`extract.answers`). Everything
 that chance decides is the same on both sides: which rows, how they are bent and turned, in which
-light. So the code of one side's input can be asked to become the other side's target.
+light. So the code of one side's input can be asked to become the other side's target. Photographs
+that nobody can answer are their own answers.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Generator, Tensor
 
 from faceloom.data.augment import AugmentConfig
@@ -31,6 +33,8 @@ class AlignedBatches(PairBatches):
             )
         b.shares_N = a.shares_N
         super().__init__(a, b, size_px, per_side, seed, config, references)
+        pairs = zip(a.table.shown, b.table.shown, strict=True)
+        self.own_answer_N = torch.tensor([one == other for one, other in pairs])
 
     def batch(self, step: int) -> Batch:
         a, b = (self._side(side, step, step_generator(self.seed, step)) for side in (0, 1))

@@ -63,6 +63,8 @@ class SideBatch:
     """Another picture of the person, laid onto the target's features (`data.reference`)."""
     swap_reference: Laying | None = None
     """A picture of the other side's person, to be laid onto them."""
+    own_answer_B: Tensor | None = None
+    """Where the other side shows the very same picture (`data.aligned`), as bool."""
 
     def to(self, device: torch.device) -> SideBatch:
         return self._each(lambda value: value.to(device))
@@ -112,6 +114,7 @@ class PairBatches:
         self.to_other: tuple[tuple[Tensor, Tensor], ...] = ()
         """How each side's faces are bent into the other's mean shape, where any are: the input, and
         what it is to become."""
+        self.own_answer_N: Tensor | None = None
         if config.shape_match > 0:
             self._shapes = one, two = a.shape_M2(), b.shape_M2()
             self._bend(answer_shape(one, two), answer_shape(two, one))
@@ -194,7 +197,10 @@ class PairBatches:
         if self.references is not None:
             stream = self._stream(side, step, "reference")
             own, others = self.references(Drawn(side, rows, grid, straight, part.view(-1), stream))
-        return SideBatch(warped, target, hull, eyes, mouth, seen, true_drawn, person, own, others)
+        same = None if self.own_answer_N is None else self.own_answer_N[rows]
+        return SideBatch(
+            warped, target, hull, eyes, mouth, seen, true_drawn, person, own, others, same
+        )
 
     def _fields_on(self, grid: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """How a side is bent into the other's shape, mirrored for faces that are sampled so."""

@@ -219,7 +219,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         terms: dict[str, Tensor] = {}
         if landmarks is not None and self.landmark_head is not None:
             terms = landmark_term(self.landmark_head, read.code_BD, batch, landmarks)
-        given = self._given(read, moment)
+        given = self._given(read, batch.a.own_answer_B, moment)
         for side, share, known in zip(SIDES, batch.sides, given, strict=True):
             add_terms(terms, self._restoring(side, share, known, moment))
         add_terms(terms, self._critique(SIDES, moment))
@@ -288,9 +288,11 @@ class MaskedGan(NetLearner[PairGenerator]):
             drawn = torch.cat([straight[:count], drawn[count:]])
         return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
 
-    def _given(self, read: Encoded, moment: Moment) -> tuple[Encoded, ...]:
+    def _given(
+        self, read: Encoded, own_answer_B: Tensor | None, moment: Moment
+    ) -> tuple[Encoded, ...]:
         """What each side's decoder is given: its own, or by chance the other's. Skips go with the
-        other's, mostly, and never with its own."""
+        other's, mostly, and never with its own, nor with a picture that is its own answer."""
         parts = (tensor.chunk(2) for tensor in (read.code_BD, *read.skips))
         sides = tuple(Encoded(code, tuple(maps)) for code, *maps in zip(*parts, strict=True))
         if not self.config.answered:
@@ -298,6 +300,8 @@ class MaskedGan(NetLearner[PairGenerator]):
         chance_B = torch.rand(len(sides[0].code_BD), generator=moment.generator)
         other_B = (chance_B < self.config.answered).to(read.code_BD.device)
         seen_B = (chance_B < _SEEN * self.config.answered).to(read.code_BD.device)
+        if own_answer_B is not None:
+            seen_B = seen_B & ~own_answer_B
         return tuple(
             Encoded(
                 torch.where(other_B.unsqueeze(1), theirs.code_BD, own.code_BD),
