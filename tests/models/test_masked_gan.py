@@ -158,7 +158,7 @@ def test_the_mask_of_a_swap_is_taught_by_the_face_it_is_laid_over() -> None:
     with torch.no_grad():
         expected = torch.zeros(())
         for other, share in zip(SIDES[::-1], batch.sides, strict=True):
-            _, logit = model.generator.decode(model.generator.encode(share.warped_BCHW[:1]), other)
+            _, logit = model.generator.decode(model.generator.read(share.warped_BCHW[:1]), other)
             expected += F.binary_cross_entropy_with_logits(logit, share.hull_B1HW[:1])
     weight = model.config.weights.swap_mask
     assert terms["swap_mask"].item() == pytest.approx(weight * expected.item(), rel=1e-4)

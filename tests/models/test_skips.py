@@ -48,12 +48,12 @@ def test_maps_join_those_of_their_size(
     read = pair.read(face)
     assert torch.equal(read.code_BD, pair.encode(face))
     assert [maps.shape[1] for maps in read.skips] == [width for width, _ in widths]
-    plain, _ = pair.decode(read.code_BD, "a")
-    assert torch.equal(pair.decode(read.code_BD, "a", None, read.skips)[0], plain), "as drawn"
+    plain, _ = pair.decode(read.alone, "a")
+    assert torch.equal(pair.decode(read, "a")[0], plain), "as drawn"
     opened(pair)
     for index, maps in enumerate(read.skips):
         alone = [maps if at == index else 0 * other for at, other in enumerate(read.skips)]
-        moved = pair.decode(read.code_BD, "a", None, tuple(alone))[0] - plain
+        moved = pair.decode(Encoded(read.code_BD, tuple(alone)), "a")[0] - plain
         assert float(moved.abs().max()) > 1e-4, f"map {index} is not used"
 
 
@@ -65,7 +65,7 @@ def test_what_lies_in_one_corner_is_painted_there() -> None:
     other = face.clone()
     other[..., :16, :16] *= -1
     code = pair.encode(face)
-    one, two = (pair.decode(code, "b", None, pair.read(x).skips)[0] for x in (face, other))
+    one, two = (pair.decode(Encoded(code, pair.read(x).skips), "b")[0] for x in (face, other))
     change = (one - two).abs().mean(dim=1)[0]
     assert float(change[:24, :24].mean()) > 10 * float(change[44:, 44:].mean())
 

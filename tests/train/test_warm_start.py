@@ -64,12 +64,12 @@ def test_each_side_gets_the_trunk_as_it_is_when_told_who_it_paints(trunk: Path) 
     save_file(weights, trunk / "model.safetensors", {"format": "1", "step": "2"})
     whole.load_state_dict(weights)
     warm_start(pair, str(trunk), SIZE_PX, people())
-    code = torch.randn(3, TINY.code)
+    read = Encoded(torch.randn(3, TINY.code))
     for side, person in zip(SIDES, people(), strict=True):
-        wanted = whole.decode_as(Encoded(code), person.expand(3, -1))
-        for ours, theirs in zip(pair.decode(code, side), wanted, strict=True):
+        wanted = whole.decode_as(read, person.expand(3, -1))
+        for ours, theirs in zip(pair.decode(read, side), wanted, strict=True):
             assert torch.allclose(ours, theirs, atol=1e-5)
-    assert not torch.allclose(pair.decode(code, "a")[0], pair.decode(code, "b")[0], atol=1e-3)
+    assert not torch.allclose(pair.decode(read, "a")[0], pair.decode(read, "b")[0], atol=1e-3)
 
 
 def test_what_does_not_fit_stays_and_is_said(trunk: Path) -> None:

@@ -22,7 +22,7 @@ from faceloom.models.coded import CodedConfig, CodedLearner, CodedWeights
 from faceloom.models.pair import PairGenerator
 from faceloom.models.parts import frozen, normal
 from faceloom.nets.codes import CodeDiscriminator
-from faceloom.nets.generators import Encoder, GeneratorShape
+from faceloom.nets.generators import Encoded, Encoder, GeneratorShape
 
 CodeKind = Literal["plain", "vae", "alpha"]
 ANNEALED_KL = Schedule(((0.0, 0.0), (0.3, 0.02)), linear=True)
@@ -108,7 +108,7 @@ class AlphaGan(CodedLearner):
             return {}
         for side in SIDES:
             drawn_BD = normal(self.codes[side], moment)
-            self.fakes[side].append(self.generator.decode(drawn_BD, side)[0])
+            self.fakes[side].append(self.generator.decode(Encoded(drawn_BD), side)[0])
         with frozen(self.code_judge):
             score = self.code_judge(torch.cat(list(self.codes.values())))
         return {"code": self.config.weights.code_adversarial * losses.code_generator(score)}

@@ -24,6 +24,7 @@ from faceloom.models.coded import CodedConfig, CodedLearner, CodedWeights
 from faceloom.models.pair import PairGenerator
 from faceloom.models.parts import composite, normal
 from faceloom.nets.codes import CodeDiscriminator
+from faceloom.nets.generators import Encoded
 
 RAMPED = Schedule(((0.0, 0.0), (0.5, 1.0)), linear=True)
 
@@ -101,7 +102,9 @@ class AnyToOne(CodedLearner):
         terms = {"domain": w.domain * confusion}
         swapped = []
         for side, other in zip(SIDES, SIDES[::-1], strict=True):
-            painted = composite(*self.generator.decode(self.codes[side], other), self.inputs[side])
+            painted = composite(
+                *self.generator.decode(Encoded(self.codes[side]), other), self.inputs[side]
+            )
             self.fakes[other].append(painted.rgb)
             swapped.append(painted.result)
         again_BD = self.generator.encode(torch.cat(swapped))

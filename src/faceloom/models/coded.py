@@ -20,7 +20,7 @@ from faceloom.models.parts import NetLearner, add_terms, composite
 from faceloom.models.rivalry import Rivalry
 from faceloom.nets.codes import CODE_WIDTHS
 from faceloom.nets.discriminators import PatchDiscriminator
-from faceloom.nets.generators import GeneratorShape
+from faceloom.nets.generators import Encoded, GeneratorShape
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class CodedLearner(NetLearner[PairGenerator], ABC):
         codes, terms = self.encoded(batch, moment)
         for side, share, code in zip(SIDES, batch.sides, codes.chunk(2), strict=True):
             self.codes[side], self.inputs[side] = code, share.warped_BCHW
-            painted = composite(*self.generator.decode(code, side), share.warped_BCHW)
+            painted = composite(*self.generator.decode(Encoded(code), side), share.warped_BCHW)
             real = losses.extended(share.target_BCHW, share.hull_B1HW)
             self._reals[side], self.fakes[side] = real, [painted.rgb]
             add_terms(terms, reconstruction_terms(painted, share, self._common.weights, real))

@@ -39,10 +39,10 @@ class Hold:
         cells, within the hull; `read` is what the learning one has read of them."""
         to = other_side(side)
         reference = share.swap_reference() if share.swap_reference else None
-        swapped, _ = generator.decode(read.code_BD, to, reference, read.skips)
+        swapped, _ = generator.decode(read, to, reference)
         with torch.no_grad():
             known = self._trunk.to(read.code_BD.device).read(share.warped_BCHW)
-            wanted, _ = self._trunk.decode(known.code_BD, to, reference, known.skips)
+            wanted, _ = self._trunk.decode(known, to, reference)
         cells = (
             F.adaptive_avg_pool2d(picture, CELLS)
             for picture in (swapped.float(), wanted.float(), share.hull_B1HW)

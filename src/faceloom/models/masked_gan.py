@@ -279,7 +279,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         first = share.part(slice(count))
         read, laid = self.generator.read(first.warped_BCHW), first.swap_reference
         reference = laid() if laid else None
-        rgb, logit = self.generator.decode(read.code_BD, other_side(side), reference, read.skips)
+        rgb, logit = self.generator.decode(read, other_side(side), reference)
         share_B1HW = first.hull_B1HW * torch.sigmoid(logit.float())
         painted = torch.lerp(first.target_BCHW, rgb.float(), share_B1HW)
         warped = torch.cat([painted, share.warped_BCHW[count:]])
@@ -296,7 +296,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         parts = (tensor.chunk(2) for tensor in (read.code_BD, *read.skips))
         sides = tuple(Encoded(code, tuple(maps)) for code, *maps in zip(*parts, strict=True))
         if not self.config.answered:
-            return tuple(Encoded(side.code_BD) for side in sides)
+            return tuple(side.alone for side in sides)
         chance_B = torch.rand(len(sides[0].code_BD), generator=moment.generator)
         other_B = (chance_B < self.config.answered).to(read.code_BD.device)
         seen_B = (chance_B < _SEEN * self.config.answered).to(read.code_BD.device)
@@ -315,9 +315,9 @@ class MaskedGan(NetLearner[PairGenerator]):
     ) -> tuple[Tensor, Tensor]:
         known, reference = share.person_BE, share.reference_BCHW
         if not isinstance(self.generator, Trunk):
-            return self.generator.decode(read.code_BD, side, reference)
+            return self.generator.decode(read.alone, side, reference)
         if known is None:
-            return self.generator.decode(read.code_BD, side, reference, read.skips)
+            return self.generator.decode(read, side, reference)
         doubt = self._doubt(known, moment)
         return self.generator.decode_as(read, known, doubt, reference)
 
@@ -361,7 +361,7 @@ class MaskedGan(NetLearner[PairGenerator]):
             targets.append(target)
             laid = share.swap_reference() if share.swap_reference else None
             read = met.read.part(slice(count))
-            painted, logit = self.generator.decode(read.code_BD, other_side(side), laid, read.skips)
+            painted, logit = self.generator.decode(read, other_side(side), laid)
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
         part = len(sides) / len(SIDES)

@@ -84,15 +84,11 @@ class PairGenerator(SwapNet):
         return self.encoder.read(x_BCHW)
 
     def decode(
-        self,
-        code_BD: Tensor,
-        to: Side,
-        reference_BCHW: Tensor | None = None,
-        skips: tuple[Tensor, ...] = (),
+        self, read: Encoded, to: Side, reference_BCHW: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Colour in [-1, 1] and alpha logits; `reference` is a picture of side `to`'s person, laid
-        onto the face (`references`), `skips` are what was read beside the code."""
-        return self.decoders[to](code_BD, None, reference_BCHW, skips)
+        """Colour in [-1, 1] and alpha logits of what was read of faces; `reference` is a picture of
+        side `to`'s person, laid onto the face (`references`)."""
+        return self.decoders[to](read.code_BD, None, reference_BCHW, read.skips)
 
     def swap(self, x_BCHW: Tensor, to: Side, shown: ShownFaces | None = None) -> Patch:
         restores = shown is not None and shown.of == to
@@ -100,7 +96,7 @@ class PairGenerator(SwapNet):
         reference, detail = None, None
         if self.referenced and shown is not None:
             reference, detail = self.references(shown, to)
-        rgb_BCHW, logit_B1HW = self.decode(read.code_BD, to, reference, read.skips)
+        rgb_BCHW, logit_B1HW = self.decode(read, to, reference)
         return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()), detail)
 
     def references(self, shown: ShownFaces, to: Side) -> tuple[Tensor, Tensor | None]:
@@ -150,13 +146,12 @@ class Trunk(PairGenerator):
 
     def decode(
         self,
-        code_BD: Tensor,
+        read: Encoded,
         to: Side,  # noqa: ARG002
         reference_BCHW: Tensor | None = None,
-        skips: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor]:
-        usual_BE = self.usual_E.expand(len(code_BD), -1)
-        return self.decode_as(Encoded(code_BD, skips), usual_BE, None, reference_BCHW)
+        usual_BE = self.usual_E.expand(len(read.code_BD), -1)
+        return self.decode_as(read, usual_BE, None, reference_BCHW)
 
     def references(
         self,

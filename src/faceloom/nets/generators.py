@@ -89,6 +89,11 @@ class Encoded(NamedTuple):
     skips: tuple[Tensor, ...] = ()
     """Maps for `GeneratorShape.skip_widths`; empty where there are none."""
 
+    @property
+    def alone(self) -> Encoded:
+        """The code without the maps: all that a face is restored from."""
+        return Encoded(self.code_BD)
+
     def part(self, faces: slice) -> Encoded:
         """Some of the faces."""
         return Encoded(self.code_BD[faces], tuple(maps[faces] for maps in self.skips))

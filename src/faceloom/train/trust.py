@@ -20,6 +20,7 @@ from faceloom.models import build_generator, is_referenced, is_trunk
 from faceloom.models.base import SIDES, Learner, Side
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.models.pair import PairGenerator
+from faceloom.nets.generators import Encoded
 from faceloom.train.config import TrainConfig
 from faceloom.train.in_place import Autocast
 from faceloom.train.warm_start import TRUNK, warm_start
@@ -72,5 +73,5 @@ def restoring_error(
     faces = augment.sample(planes[:, :3].float(), grid) / 127.5 - 1
     hulls = augment.sample(planes[:, 3:4].float(), grid) / 255
     with autocast():
-        painted, _ = generator.decode(generator.encode(faces), side)
+        painted, _ = generator.decode(Encoded(generator.encode(faces)), side)
     return float(losses.weighted_dssim(painted.float(), faces, hulls))
