@@ -29,7 +29,7 @@ from faceloom.data.faceset import FaceSet
 from faceloom.demo import DEMO_PAIR
 from faceloom.extract import ExtractOptions, extract
 from faceloom.extract.answers import extract_answers
-from faceloom.files import written_beside
+from faceloom.files import write_bytes, written_beside
 from faceloom.models import MaskedGanConfig
 from faceloom.provenance import SYNTHETIC
 from faceloom.synth.crowd import lenders, write_crowd
@@ -37,7 +37,7 @@ from faceloom.train.config import Budget, preset_config
 from faceloom.train.fit import fit_pair
 from faceloom.train.run import Run, read_tensors
 from faceloom.train.status import TrainStatus
-from faceloom.train.warm_start import trunk_name
+from faceloom.train.warm_start import TRUNK, trunk_name
 
 FIRST_PERSON = 1000
 """Seeds from here on; the benchmark's and the demo's people are below."""
@@ -68,6 +68,12 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="start", default="none", help="none, trunk (the shipped one), a run's folder"
     )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of what was learned; the rest of every weight stays as the shipped trunk has it",
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/trunk"))
     arguments = parser.parse_args()
     assert all(max(spec.into, spec.face) < FIRST_PERSON for spec in (*PAIRS, DEMO_PAIR))
@@ -75,6 +81,8 @@ def main() -> None:
         parser.error(f"--first-person: {FIRST_PERSON} or above, others are the benchmark's")
     if arguments.portraits and arguments.consent == SYNTHETIC:
         parser.error("--portraits shows real people: say with --consent who allowed what")
+    if arguments.share < 1 and arguments.start != TRUNK:
+        parser.error("--share: needs --from trunk, of which the rest is to be")
     sides = crowd_faces(arguments)
     preset = preset_config("trunk", arguments.size)
     assert isinstance(preset.model, MaskedGanConfig)
@@ -91,8 +99,11 @@ def main() -> None:
         start=arguments.start,
     )
     run = arguments.work / f"run-{arguments.size}"
+    before = arguments.work / f"before-{arguments.size}.safetensors"
+    if arguments.share < 1 and not before.is_file():
+        write_bytes(before, shipped(arguments.size).read_bytes())
     fit_pair(*sides, run, config, _tell)
-    print(ship(run, arguments.size))
+    print(ship(run, shipped(arguments.size), arguments.share, before))
 
 
 def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
@@ -132,11 +143,21 @@ def crowd_faces(arguments: argparse.Namespace) -> tuple[Path, Path]:
     return faces, answers
 
 
-def ship(run: Path, size_px: int) -> Path:
-    """Write the run's averaged weights into the package, in bfloat16."""
+def shipped(size_px: int) -> Path:
+    """Where the package has its trunk of a size."""
+    return Path(str(files("faceloom.assets").joinpath(trunk_name(size_px))))
+
+
+def ship(run: Path, target: Path, share: float = 1.0, before: Path | None = None) -> Path:
+    """Write the run's averaged weights as a trunk, in bfloat16; with a share below 1 so far on the
+    way to them from the trunk `before` (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+    models", arXiv:2109.01903)."""
     tensors, metadata = read_tensors(Run(run).model_path)
     told = {"format": "1", "faceloom": __version__, "steps": metadata["step"]}
-    target = Path(str(files("faceloom.assets").joinpath(trunk_name(size_px))))
+    if share < 1 and before is not None:
+        known, _ = read_tensors(before)
+        tensors = {n: torch.lerp(known[n].float(), t.float(), share) for n, t in tensors.items()}
+        told["share"] = f"{share:g}"
     with written_beside(target) as beside:
         save_file({n: t.to(torch.bfloat16).contiguous() for n, t in tensors.items()}, beside, told)
     return target
