@@ -122,12 +122,13 @@ def make_trainer(preset: str, size_px: int, prefetch: int = 0) -> Any:
     from faceloom.models.masked_gan import MaskedGan
     from faceloom.models.pair import PairGenerator
     from faceloom.train.config import Budget, preset_config
+    from faceloom.train.fit import begun
     from faceloom.train.loop import Trainer
     from faceloom.train.material import make_batches
     from faceloom.train.run import Place, Run
 
     keep_freed_memory()
-    config = preset_config(preset, size_px)
+    config = begun(preset_config(preset, size_px))
     config = replace(config, prefetch=prefetch, budget=Budget(None, _RUN_STEPS))
     drawn = getattr(getattr(config.model, "landmarks", None), "kind", None)
     batches = make_batches(config, *face_banks(size_px, drawn))

@@ -66,7 +66,7 @@ def moved(batch: Batch) -> Batch:
         planes = {
             name: torch.stack([plane[0].roll((-9, -9), (1, 2)), plane[1].roll((9, 9), (1, 2))])
             for name, plane in vars(side).items()
-            if name not in ("person_BE", "swap_reference")
+            if plane is not None and name not in ("person_BE", "swap_reference")
         }
         sides.append(replace(side, person_BE=None, swap_reference=None, **planes))
     return Batch(batch.step, *sides)
@@ -99,8 +99,8 @@ def test_returned_inputs_come_with_their_targets_landmarks() -> None:
     seen = model._with_returned("a", moved(batch), moment(1))
     assert seen.drawn_B1HW is not None
     assert seen.drawn_target_B1HW is not None
-    assert torch.equal(seen.drawn_B1HW[:1], seen.drawn_target_B1HW[:1])
-    assert not torch.equal(seen.drawn_B1HW[1:], seen.drawn_target_B1HW[1:])
+    assert torch.equal(seen.drawn_B1HW[-1:], seen.drawn_target_B1HW[-1:])
+    assert not torch.equal(seen.drawn_B1HW[:-1], seen.drawn_target_B1HW[:-1])
 
 
 def test_without_weight_there_is_no_head() -> None:

@@ -49,8 +49,8 @@ def identities() -> Tensor:
     return F.normalize(torch.randn(2, 512, generator=torch.Generator().manual_seed(0)), dim=1)
 
 
-def learner(schedule: Schedule = ALL_AT_ONCE) -> MaskedGan:
-    torch.manual_seed(0)
+def learner(schedule: Schedule = ALL_AT_ONCE, seed: int = 0) -> MaskedGan:
+    torch.manual_seed(seed)
     config = MaskedGanConfig(TINY, discriminator_width=4, schedule=schedule)
     return MaskedGan(config, identities())
 
@@ -181,23 +181,27 @@ def test_eyes_and_mouth_weigh_more() -> None:
     assert losses[0] > 2 * losses[1]
 
 
-def test_returned_inputs_are_the_other_person_in_the_targets_place() -> None:
+@pytest.mark.parametrize("by_trunk", [False, True])
+def test_returned_inputs_are_the_other_person_in_the_targets_place(by_trunk: bool) -> None:
     model, batch = learner(), batches(64, 4).batch(0)
+    painter = learner(seed=1).generator if by_trunk else model.generator
+    if by_trunk:
+        model.hold_to(painter, 0.0)
     model.config = replace(model.config, returned=0.5, returned_start=0.5)
     early = model._with_returned("b", batch, moment(0.4))
     assert early is batch.b
     model.generator_loss(batch, moment(0.6))
     for side, given in zip(SIDES, batch.sides, strict=True):
         seen = model._met[side].share
-        assert torch.equal(seen.warped_BCHW[2:], given.warped_BCHW[2:])
+        assert torch.equal(seen.warped_BCHW[:2], given.warped_BCHW[:2])
         assert torch.equal(seen.target_BCHW, given.target_BCHW)
         outside = (given.hull_B1HW == 0).expand(-1, 3, -1, -1)
-        assert torch.equal(seen.warped_BCHW[:2][outside[:2]], given.target_BCHW[:2][outside[:2]])
+        assert torch.equal(seen.warped_BCHW[2:][outside[2:]], given.target_BCHW[2:][outside[2:]])
         with torch.no_grad():
-            patch = model.generator.swap(given.warped_BCHW[:2], other_side(side))
-        share = given.hull_B1HW[:2] * patch.alpha_B1HW
-        painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[:2]
-        assert torch.allclose(seen.warped_BCHW[:2], painted, atol=1e-5)
+            patch = painter.swap(given.target_BCHW[2:], other_side(side))
+        share = given.hull_B1HW[2:] * patch.alpha_B1HW
+        painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[2:]
+        assert torch.allclose(seen.warped_BCHW[2:], painted, atol=1e-5)
         assert not seen.warped_BCHW.requires_grad
 
 
@@ -237,9 +241,11 @@ def test_what_a_trunk_is_told_is_in_doubt_while_it_learns() -> None:
     assert not torch.allclose(noisy[0], noisy[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("returned", [0.0, 0.5])
-def test_sides_on_their_own_cost_what_they_cost_together(returned: float) -> None:
-    model = toy_model("referenced", returned=returned)
+@pytest.mark.parametrize(
+    ("kind", "returned"), [("referenced", 0.0), ("referenced", 0.5), ("skipped", 0.5)]
+)
+def test_sides_on_their_own_cost_what_they_cost_together(kind: str, returned: float) -> None:
+    model = toy_model(kind, returned=returned)
     batch, now = toy_batch(0), moment(1.0)
     whole = model.generator_loss(batch, now)
     generator, _ = model.phases()

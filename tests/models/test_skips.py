@@ -95,6 +95,27 @@ def test_a_pair_is_restored_from_codes_alone() -> None:
     assert losses[0] == losses[1]
 
 
+def test_of_what_is_turned_back_the_maps_are_seen() -> None:
+    torch.manual_seed(0)
+    learner = build_learner(CONFIGS["skipped"], identities())
+    assert isinstance(learner, MaskedGan)
+    opened(learner.generator)
+    share = toy_batch(0).a
+    read = learner.generator.read(share.warped_BCHW)
+    now = Moment(1, 0.9, step_generator(1, 1, stream=1))
+    assert learner._own(read, share, now) == read.alone
+    learner.config = replace(learner.config, returned=0.5)
+    given = learner._own(read, share, now)
+    half = PER_SIDE // 2
+    for seen, maps in zip(given.skips, read.skips, strict=True):
+        assert not seen[:half].any()
+        assert torch.equal(seen[half:], maps[half:])
+    own, _ = learner._decode(read, "a", share, now)
+    alone, _ = learner.generator.decode(read.alone, "a", share.reference_BCHW)
+    assert torch.equal(own[:half], alone[:half])
+    assert not torch.equal(own[half:], alone[half:])
+
+
 def test_a_trunk_sees_the_faces_that_it_is_to_change_and_no_others() -> None:
     model = CONFIGS["trunk"]
     assert isinstance(model, MaskedGanConfig)
@@ -148,7 +169,7 @@ def test_a_pair_has_them_from_what_has_learned_to_use_them(
         known = PairGenerator(shape, skipped=start == "a run that has them")
         save_file(known.state_dict(), tmp_path / "model.safetensors")
         start = str(tmp_path)
-    begun = fit._begun(replace(preset_config(preset, 96), start=start)).model
+    begun = fit.begun(replace(preset_config(preset, 96), start=start)).model
     assert isinstance(begun, MaskedGanConfig)
     assert begun.skipped == skipped
 

@@ -69,9 +69,25 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
     config = preset_config(preset, 64)
     assert isinstance(config.model, MaskedGanConfig)
     model = replace(config.model, known_rate=asked)
-    begun = fit._begun(replace(config, model=model, start=start)).model
+    begun = fit.begun(replace(config, model=model, start=start)).model
     assert isinstance(begun, MaskedGanConfig)
     assert begun.known_rate == rate
+
+
+@pytest.mark.parametrize(
+    ("start", "asked", "share"),
+    [("trunk", None, fit._RETURNED), ("trunk", 0.0, 0.0), ("none", None, 0.0), ("run", None, 0.0)],
+)
+def test_inputs_are_returned_where_the_trunk_knows_how_to_swap(
+    start: str, asked: float | None, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "knows_skips", lambda start, _size_px: start != "none")
+    config = preset_config("fast", 96)
+    assert isinstance(config.model, MaskedGanConfig)
+    model = replace(config.model, returned=asked)
+    begun = fit.begun(replace(config, model=model, start=start)).model
+    assert isinstance(begun, MaskedGanConfig)
+    assert begun.returned == share
 
 
 @pytest.mark.parametrize(
@@ -87,11 +103,17 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
     ],
 )
 def test_the_rate_goes_with_what_is_known_at_the_start(
-    preset: str, size_px: int, start: str, asked: float | None, share: float
+    preset: str,
+    size_px: int,
+    start: str,
+    asked: float | None,
+    share: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(fit, "knows_skips", lambda start, _size_px: start != "none")
     config = preset_config(preset, size_px)
     optimizer = replace(config.optimizer, warm_share=asked)
-    begun = fit._begun(replace(config, optimizer=optimizer, start=start)).optimizer
+    begun = fit.begun(replace(config, optimizer=optimizer, start=start)).optimizer
     assert begun.lr == pytest.approx(share * optimizer.lr)
     assert begun.warm_share == (None if start == "none" else share)
 

@@ -19,6 +19,7 @@ from faceloom.data.faceset import FaceSet
 from faceloom.models import MaskedGanConfig, build_learner
 from faceloom.models.base import SIDES, Side
 from faceloom.models.pair import PairGenerator
+from faceloom.nets.generators import Encoded
 from faceloom.train import trust
 from faceloom.train.config import TrainConfig, preset_config
 from faceloom.train.trust import hold_to_trunk, restoring_error, trust_by
@@ -39,8 +40,8 @@ class Repeats:
     def encode(self, x_BCHW: Tensor) -> Tensor:
         return x_BCHW
 
-    def decode(self, code_BD: Tensor, to: Side) -> tuple[Tensor, Tensor]:
-        return code_BD * (1 - self.grey), code_BD[:, :1]
+    def decode(self, read: Encoded, to: Side) -> tuple[Tensor, Tensor]:
+        return read.code_BD * (1 - self.grey), read.code_BD[:, :1]
 
 
 def test_the_better_faces_are_restored_the_less_is_the_error() -> None:

@@ -29,7 +29,7 @@ class Hold:
     """A generator that does not learn, and how far it is trusted, above 0 to 1."""
 
     def __init__(self, trunk: PairGenerator, trust: float) -> None:
-        self._trunk = trunk.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trunk = trunk
         self.trust = trust
 
     def __call__(

@@ -65,6 +65,8 @@ _WARM_SHARE, _KNOWN_SHARE = 0.8, 0.4
 """Of the rate, and where a pair starts from a trunk that is told looks (docs/decisions/0029)."""
 _KNOWN_RATE = 0.1
 """Of what the shipped trunk knows (docs/decisions/0023)."""
+_RETURNED = 0.25
+"""Of a pair's inputs, where the shipped trunk knows how to swap (docs/decisions/0040)."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -111,7 +113,7 @@ def fit_pair(
     _check_split(config)
     processes = connect(config)
     if not run.exists:
-        config = _begun(config)
+        config = begun(config)
     processes.wait()
     if processes.is_first and not run.exists:
         run.create(config, {side: _record(faces) for side, faces in face_sets.items()})
@@ -292,7 +294,7 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
     )
 
 
-def _begun(config: TrainConfig) -> TrainConfig:
+def begun(config: TrainConfig) -> TrainConfig:
     """With what its weights start from, and the rate that goes with it, said in full."""
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
     model = config.model
@@ -302,12 +304,21 @@ def _begun(config: TrainConfig) -> TrainConfig:
         if share is None:
             share = _KNOWN_SHARE if known and tells_looks(model.shape.size_px) else _WARM_SHARE
         optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
-    if isinstance(model, MaskedGanConfig) and model.known_rate is None:
+    if isinstance(model, MaskedGanConfig):
+        model = _with_knowledge(model, start, known)
+    return replace(config, start=start, optimizer=optimizer, model=model)
+
+
+def _with_knowledge(model: MaskedGanConfig, start: str, known: bool) -> MaskedGanConfig:
+    """What a pair can make of what it starts from; `known` if that is the shipped trunk."""
+    if model.known_rate is None:
         model = replace(model, known_rate=_KNOWN_RATE if known else 1.0)
-    if isinstance(model, MaskedGanConfig) and model.skipped and not is_trunk(model):
+    if model.skipped and not is_trunk(model):
         # No answer teaches a pair what to take from the footage (docs/decisions/0039).
         model = replace(model, skipped=knows_skips(start, model.shape.size_px))
-    return replace(config, start=start, optimizer=optimizer, model=model)
+    if model.returned is None:
+        model = replace(model, returned=_RETURNED if known and model.skipped else 0.0)
+    return model
 
 
 def _check_split(config: TrainConfig) -> None:

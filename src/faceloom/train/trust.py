@@ -44,13 +44,13 @@ def hold_to_trunk(
     if not isinstance(learner, MaskedGan) or config.start != TRUNK:
         return 0.0
     model = learner.config
-    if is_trunk(model) or not is_referenced(model) or model.weights.hold == 0:
+    if is_trunk(model) or not is_referenced(model):
         return 0.0
     trunk = build_generator(model)
     assert isinstance(trunk, PairGenerator)
     warm_start(trunk, TRUNK, trunk.size_px, people_2E)
     errors = [restoring_error(trunk, banks[side], side, autocast) for side in SIDES]
-    trust = trust_by(max(errors))
+    trust = trust_by(max(errors)) if model.weights.hold else 0.0
     learner.hold_to(trunk, trust)
     return trust
 
