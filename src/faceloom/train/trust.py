@@ -38,9 +38,9 @@ def hold_to_trunk(
     autocast: Autocast,
 ) -> float:
     """Have a pair that starts from the trunk stay near what this paints, as far as it is to be
-    trusted, 0 to 1: the answer. `people` are both sides' descriptions. The same for every process
-    of a run, and when it is resumed. Only where decoders are shown references (96 px): the other
-    trunks are older."""
+    trusted, 0 to 1: the answer; and have it paint the inputs that are turned back. `people` are
+    both sides' descriptions. The same for every process of a run, and when it is resumed. Only
+    where decoders are shown references (96 px): the other trunks are older."""
     if not isinstance(learner, MaskedGan) or config.start != TRUNK:
         return 0.0
     model = learner.config
