@@ -115,6 +115,7 @@ class PairBatches:
         """How each side's faces are bent into the other's mean shape, where any are: the input, and
         what it is to become."""
         self.own_answer_N: Tensor | None = None
+        """Which faces are their own answers, as bool; None where there are no answers."""
         if config.shape_match > 0:
             self._shapes = one, two = a.shape_M2(), b.shape_M2()
             self._bend(answer_shape(one, two), answer_shape(two, one))

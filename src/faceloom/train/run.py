@@ -244,7 +244,7 @@ class Run:
 
     def _is_suspect(self, path: Path) -> bool:
         try:
-            return _PLACE.validate_json(_metadata(path)["place"]).suspect
+            return _PLACE.validate_json(_header(path)[1]["place"]).suspect
         except (UserError, KeyError, ValueError):
             return True  # Damaged: no state to keep.
 
@@ -320,22 +320,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def read_names(path: Path) -> set[str]:
     """Of a safetensors file's tensors, which are not read. Raises UserError if it is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return set(file.keys())
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: is damaged ({error}); restore or delete it") from error
+    return _header(path)[0]
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    """Without reading the tensors."""
+def _header(path: Path) -> tuple[set[str], dict[str, str]]:
+    """Tensors' names and the metadata, without reading the tensors."""
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
+            return set(file.keys()), file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: is damaged ({error}); restore or delete it") from error
 
 
 def _score(path: Path) -> float | None:
-    text = _metadata(path).get("score")
+    text = _header(path)[1].get("score")
     return float(text) if text is not None else None

@@ -44,13 +44,14 @@ def hold_to_trunk(
     if not isinstance(learner, MaskedGan) or config.start != TRUNK:
         return 0.0
     model = learner.config
-    if is_trunk(model) or not is_referenced(model):
+    if is_trunk(model) or not is_referenced(model) or not (model.weights.hold or model.returned):
         return 0.0
     trunk = build_generator(model)
     assert isinstance(trunk, PairGenerator)
     warm_start(trunk, TRUNK, trunk.size_px, people_2E)
-    errors = [restoring_error(trunk, banks[side], side, autocast) for side in SIDES]
-    trust = trust_by(max(errors)) if model.weights.hold else 0.0
+    trust = 0.0
+    if model.weights.hold:
+        trust = trust_by(max(restoring_error(trunk, banks[s], s, autocast) for s in SIDES))
     learner.hold_to(trunk, trust)
     return trust
 
