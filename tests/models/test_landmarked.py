@@ -95,8 +95,8 @@ def test_the_encoder_learns_to_find_landmarks_that_it_is_not_given() -> None:
 
 def test_returned_inputs_come_with_their_targets_landmarks() -> None:
     model, batch = learner(), toy_batch(0)
-    model.config = replace(model.config, returned=0.5)
-    seen = model._with_returned("a", moved(batch), moment(1))
+    model._returned = replace(model._returned, share=0.5)
+    seen = model._returned.laid_out("a", moved(batch).a, moment(1))
     assert seen.drawn_B1HW is not None
     assert seen.drawn_target_B1HW is not None
     assert torch.equal(seen.drawn_B1HW[-1:], seen.drawn_target_B1HW[-1:])

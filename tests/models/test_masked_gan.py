@@ -187,8 +187,8 @@ def test_returned_inputs_are_the_other_person_in_the_targets_place(by_trunk: boo
     painter = learner(seed=1).generator if by_trunk else model.generator
     if by_trunk:
         model.hold_to(painter, 0.0)
-    model.config = replace(model.config, returned=0.5, returned_start=0.5)
-    early = model._with_returned("b", batch, moment(0.4))
+    model._returned = replace(model._returned, share=0.5, start=0.5)
+    early = model._returned.laid_out("b", batch.b, moment(0.4))
     assert early is batch.b
     model.generator_loss(batch, moment(0.6))
     for side, given in zip(SIDES, batch.sides, strict=True):
@@ -203,6 +203,15 @@ def test_returned_inputs_are_the_other_person_in_the_targets_place(by_trunk: boo
         painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[2:]
         assert torch.allclose(seen.warped_BCHW[2:], painted, atol=1e-5)
         assert not seen.warped_BCHW.requires_grad
+
+
+@pytest.mark.parametrize(("trust", "count"), [(0.0, 2), (0.5, 2), (1.0, 3)])
+def test_more_is_returned_where_the_trunk_is_trusted(trust: float, count: int) -> None:
+    model, trunk = learner(), learner(seed=1).generator
+    model._returned = replace(model._returned, share=0.5)
+    model.hold_to(trunk, trust)
+    assert model._returned.count(4, moment(0.0)) == count
+    assert model._returned.by(trunk, 1.0).by(trunk, 1.0).count(4, moment(0.0)) == 4
 
 
 def test_a_trunk_paints_answers_from_the_other_sides_code() -> None:

@@ -103,9 +103,9 @@ def test_of_what_is_turned_back_the_maps_are_seen() -> None:
     share = toy_batch(0).a
     read = learner.generator.read(share.warped_BCHW)
     now = Moment(1, 0.9, step_generator(1, 1, stream=1))
-    assert learner._own(read, share, now) == read.alone
-    learner.config = replace(learner.config, returned=0.5)
-    given = learner._own(read, share, now)
+    assert learner._returned.known(read, now) == read.alone
+    learner._returned = replace(learner._returned, share=0.5)
+    given = learner._returned.known(read, now)
     half = PER_SIDE // 2
     for seen, maps in zip(given.skips, read.skips, strict=True):
         assert not seen[:half].any()

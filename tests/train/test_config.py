@@ -86,7 +86,8 @@ def test_fast_is_as_it_was() -> None:
     assert config.model == MaskedGanConfig(
         config.model.shape, weights=weights, referenced=True, skipped=True
     )
-    assert config.augment == AugmentConfig(shape_match=0.5, shape_kept=None)
+    assert config.augment == AugmentConfig(shape_match=None, shape_kept=None)
+    assert config.augment.shape_share == 0.5
     assert config.model.shape.widths == (48, 96, 192)
     assert (config.model.weights.eyes, config.model.weights.mouth) == (12.0, 8.0)
     assert (config.optimizer.lr, config.per_side, config.budget.minutes) == (1.2e-3, 16, 15.0)

@@ -75,19 +75,32 @@ def test_what_a_trunk_knows_changes_slowly_where_pairs_start_from_it(
 
 
 @pytest.mark.parametrize(
-    ("start", "asked", "share"),
-    [("trunk", None, fit._RETURNED), ("trunk", 0.0, 0.0), ("none", None, 0.0), ("run", None, 0.0)],
+    ("start", "asked", "share", "bent"),
+    [
+        ("trunk", None, fit._RETURNED, 0.0),
+        ("trunk", 0.0, 0.0, 0.5),
+        ("none", None, 0.0, 0.5),
+        ("none", 0.5, 0.5, 0.5),
+        ("run", None, 0.0, 0.5),
+    ],
 )
-def test_inputs_are_returned_where_the_trunk_knows_how_to_swap(
-    start: str, asked: float | None, share: float, monkeypatch: pytest.MonkeyPatch
+def test_inputs_are_returned_not_bent_where_the_trunk_knows_how_to_swap(
+    start: str, asked: float | None, share: float, bent: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "knows_skips", lambda start, _size_px: start != "none")
     config = preset_config("fast", 96)
     assert isinstance(config.model, MaskedGanConfig)
     model = replace(config.model, returned=asked)
-    begun = fit.begun(replace(config, model=model, start=start)).model
-    assert isinstance(begun, MaskedGanConfig)
-    assert begun.returned == share
+    begun = fit.begun(replace(config, model=model, start=start))
+    assert isinstance(begun.model, MaskedGanConfig)
+    assert (begun.model.returned, begun.augment.shape_match) == (share, bent)
+
+
+def test_a_pairs_faces_are_bent_as_far_as_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "knows_skips", lambda _start, _size_px: True)
+    config = preset_config("fast", 96)
+    asked = replace(config, start="trunk", augment=replace(config.augment, shape_match=0.3))
+    assert fit.begun(asked).augment.shape_match == 0.3
 
 
 @pytest.mark.parametrize(

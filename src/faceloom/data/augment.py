@@ -30,6 +30,8 @@ RGB_TO_XYZ = (
 OVERSAMPLING = 1.15
 """Stored pixels for each training pixel: resampling twice would blur otherwise."""
 
+_SHAPE_MATCH = 0.5
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -50,9 +52,10 @@ class AugmentConfig:
     """The coarse warp's grid covers 1 plus or minus at most this of the frame, input and target."""
     colour_match: float = 0.7
     """Probability that the face takes (a random part of) another face's colours."""
-    shape_match: float = 0.0
+    shape_match: float | None = 0.0
     """Probability that the input is bent (a random part of the way) into the other side's mean
-    shape."""
+    shape. None is .5, and 0 for a pair whose inputs the shipped trunk paints as the other person
+    (`model.returned`): these have the other's shape, and an exact answer."""
     shape_kept: float | None = 1.0
     """Of their own shape that faces so bent are to keep: by the rest the target is bent along. At 1
     a decoder paints its person's own shape, whichever it is shown, at 0 the one it is shown; with
@@ -78,6 +81,11 @@ class AugmentConfig:
     """Probability that the input is reduced to 0.3 to 0.75 of its size and enlarged."""
     jpeg: float = 0.0
     """Probability that the input goes through JPEG, quality 25 to 85."""
+
+    @property
+    def shape_share(self) -> float:
+        """`shape_match`, said in full."""
+        return _SHAPE_MATCH if self.shape_match is None else self.shape_match
 
 
 def stored_px(size_px: int, coverage: float) -> int:

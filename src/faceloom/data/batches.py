@@ -116,7 +116,7 @@ class PairBatches:
         what it is to become."""
         self.own_answer_N: Tensor | None = None
         """Which faces are their own answers, as bool; None where there are no answers."""
-        if config.shape_match > 0:
+        if config.shape_share > 0:
             self._shapes = one, two = a.shape_M2(), b.shape_M2()
             self._bend(answer_shape(one, two), answer_shape(two, one))
         if config.part_swap > 0:
@@ -174,7 +174,7 @@ class PairBatches:
         else:
             drawn = self._stream(side, step, "warp")
             grid, bent = augment.coarse_warp(grid, bank.coverage, config, points, drawn)
-        chosen = torch.rand(count, generator=generator) < config.shape_match
+        chosen = torch.rand(count, generator=generator) < config.shape_share
         part = (torch.rand(count, generator=generator) * _BEYOND * chosen).view(-1, 1, 1, 1)
         straight = grid
         if self.to_other:

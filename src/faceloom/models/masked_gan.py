@@ -10,7 +10,7 @@ With `landmarks` the encoder is also given the mesh's drawing (`landmarked`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -37,6 +37,7 @@ from faceloom.models.pair import (
     reconstruction_terms,
 )
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
+from faceloom.models.returned import Returned
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic, MeshCritic
 from faceloom.nets.generators import Encoded, GeneratorShape, LandmarkHead
@@ -111,8 +112,9 @@ class MaskedGanConfig:
     returned: float | None = None
     """Share of the inputs that are first painted as the other person, by the trunk that the pair
     started from, else by the present decoders, and are to be turned back: each decoder meets codes,
-    and maps, of the other's faces with a known answer. None is .25 for a pair that starts from the
-    shipped trunk and sees what it swaps, else 0."""
+    and maps, of the other's faces with a known answer. Where the trunk is wholly trusted
+    (`train.trust`), it is half as much again. None is .5 for a pair that starts from the shipped
+    trunk and sees what it swaps, else 0."""
     returned_start: float = 0.0
     """From which share of the run on."""
     referenced: bool = False
@@ -172,14 +174,15 @@ class MaskedGan(NetLearner[PairGenerator]):
         self.mesh_critic = MeshCritic(config.shape.size_px, 1.0) if config.weights.mesh else None
         self.identities = identities if config.decoders == len(SIDES) else None
         self._hold: Hold | None = None
-        self._painter: PairGenerator = generator
+        self._returned = Returned(generator, config.returned or 0.0, config.returned_start)
         self._met: dict[Side, Met] = {}
 
     def hold_to(self, trunk: PairGenerator, trust: float) -> None:
         """From now on keep swaps near this generator's as far as it is trusted, 0 to 1, and have it
         paint the inputs that are returned. For models whose sides are computed apart."""
-        self._painter = trunk.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._hold = Hold(self._painter, trust) if trust > 0 else None
+        trunk.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._returned = self._returned.by(trunk, trust)
+        self._hold = Hold(trunk, trust) if trust > 0 else None
 
     @property
     def _sides_are_apart(self) -> bool:
@@ -214,7 +217,8 @@ class MaskedGan(NetLearner[PairGenerator]):
     def generator_loss(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """Reconstruction of both sides, and from their starting points on the later terms."""
         landmarks = self.config.landmarks
-        batch = Batch(batch.step, *(self._with_returned(side, batch, moment) for side in SIDES))
+        shares = zip(SIDES, batch.sides, strict=True)
+        batch = Batch(batch.step, *(self._returned.laid_out(*of, moment) for of in shares))
         if landmarks is None:
             seen = torch.cat([batch.a.warped_BCHW, batch.b.warped_BCHW])
         else:
@@ -231,7 +235,7 @@ class MaskedGan(NetLearner[PairGenerator]):
 
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """One side's part of it, for decoders and codes of its own."""
-        share = self._with_returned(side, batch, moment)
+        share = self._returned.laid_out(side, batch.a if side == "a" else batch.b, moment)
         read = self.generator.read(share.warped_BCHW)
         terms = self._restoring(side, share, read, moment)
         add_terms(terms, self._critique((side,), moment))
@@ -272,42 +276,6 @@ class MaskedGan(NetLearner[PairGenerator]):
         score = self.discriminators[side](torch.cat([mixed, share.warped_BCHW], dim=1))
         return {"discriminator": losses.least_squares(score, mix_B.view(-1, 1, 1, 1))}
 
-    @torch.no_grad()
-    def _with_returned(self, side: Side, batch: Batch, moment: Moment) -> SideBatch:
-        """A side's share, its last inputs as the other person, in the target's place and
-        surroundings."""
-        share = batch.a if side == "a" else batch.b
-        count = self._returned(share, moment)
-        if not count:
-            return share
-        kept, last = slice(-count), share.part(slice(-count, None))
-        painter = self._painter.to(last.target_BCHW.device)
-        read, laid = painter.read(last.target_BCHW), last.swap_reference
-        rgb, logit = painter.decode(read, other_side(side), laid() if laid else None)
-        share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
-        painted = torch.lerp(last.target_BCHW, rgb.float(), share_B1HW)
-        warped = torch.cat([share.warped_BCHW[kept], painted])
-        drawn, straight = share.drawn_B1HW, last.drawn_target_B1HW
-        if drawn is not None and straight is not None:
-            drawn = torch.cat([drawn[kept], straight])
-        return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
-
-    def _returned(self, share: SideBatch, moment: Moment) -> int:
-        """How many of a side's inputs are returned: the last ones."""
-        if moment.progress < self.config.returned_start:
-            return 0
-        return round((self.config.returned or 0.0) * len(share.target_BCHW))
-
-    def _own(self, read: Encoded, share: SideBatch, moment: Moment) -> Encoded:
-        """What a pair restores its faces from: codes alone, and of inputs that are the other person
-        the maps, too, as there is nothing to copy."""
-        count = self._returned(share, moment)
-        if not count or not read.skips:
-            return read.alone
-        place_B = torch.arange(len(read.code_BD), device=read.code_BD.device)
-        seen_B111 = (place_B >= len(place_B) - count).view(-1, 1, 1, 1)
-        return Encoded(read.code_BD, tuple(maps * seen_B111 for maps in read.skips))
-
     def _given(
         self, read: Encoded, own_answer_B: Tensor | None, moment: Moment
     ) -> tuple[Encoded, ...]:
@@ -316,7 +284,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         parts = (tensor.chunk(2) for tensor in (read.code_BD, *read.skips))
         sides = tuple(Encoded(code, tuple(maps)) for code, *maps in zip(*parts, strict=True))
         if self.config.decoders == len(SIDES):
-            return sides  # Of these `_own` takes what it needs.
+            return sides  # Of these `Returned.known` takes what it needs.
         if not self.config.answered:
             return tuple(side.alone for side in sides)
         chance_B = torch.rand(len(sides[0].code_BD), generator=moment.generator)
@@ -337,7 +305,7 @@ class MaskedGan(NetLearner[PairGenerator]):
     ) -> tuple[Tensor, Tensor]:
         known, reference = share.person_BE, share.reference_BCHW
         if not isinstance(self.generator, Trunk):
-            return self.generator.decode(self._own(read, share, moment), side, reference)
+            return self.generator.decode(self._returned.known(read, moment), side, reference)
         if known is None:
             return self.generator.decode(read, side, reference)
         doubt = self._doubt(known, moment)

@@ -153,7 +153,7 @@ QUALITY = {
     ),
 }
 
-_FOLLOWING = AugmentConfig(shape_match=0.5, shape_kept=None)
+_FOLLOWING = AugmentConfig(shape_match=None, shape_kept=None)
 """Faces bent into the other's shape, target and all: decoders follow what they are shown, part by
 part as exact answers do (0021, 0027)."""
 _ORIGINS_STEPS = 40_000

@@ -65,8 +65,8 @@ _WARM_SHARE, _KNOWN_SHARE = 0.8, 0.4
 """Of the rate, and where a pair starts from a trunk that is told looks (docs/decisions/0029)."""
 _KNOWN_RATE = 0.1
 """Of what the shipped trunk knows (docs/decisions/0023)."""
-_RETURNED = 0.25
-"""Of a pair's inputs, where the shipped trunk knows how to swap (docs/decisions/0040)."""
+_RETURNED = 0.5
+"""Of a pair's inputs, where the shipped trunk knows how to swap (docs/decisions/0040, 0041)."""
 _PAGE_EVERY_S = 300.0
 """Of training; the grid alone is written more often."""
 
@@ -297,7 +297,7 @@ def _continued(run: Run, config: TrainConfig, face_sets: dict[Side, FaceSet]) ->
 def begun(config: TrainConfig) -> TrainConfig:
     """With what its weights start from, and the rate that goes with it, said in full."""
     start, optimizer = resolved_start(config.start, config.model), config.optimizer
-    model = config.model
+    model, augment = config.model, config.augment
     known = start == TRUNK and not is_trunk(model)
     if start != SCRATCH:
         share = optimizer.warm_share
@@ -306,7 +306,10 @@ def begun(config: TrainConfig) -> TrainConfig:
         optimizer = replace(optimizer, lr=optimizer.lr * share, warm_share=share)
     if isinstance(model, MaskedGanConfig):
         model = _with_knowledge(model, start, known)
-    return replace(config, start=start, optimizer=optimizer, model=model)
+        if augment.shape_match is None and known and model.returned:
+            augment = replace(augment, shape_match=0.0)
+    augment = replace(augment, shape_match=augment.shape_share)
+    return replace(config, start=start, optimizer=optimizer, model=model, augment=augment)
 
 
 def _with_knowledge(model: MaskedGanConfig, start: str, known: bool) -> MaskedGanConfig:

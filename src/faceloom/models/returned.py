@@ -1,0 +1,65 @@
+"""Inputs that are first painted as the other person, and are to be turned back into what they were.
+
+A pair's own pictures teach it to restore its people, not to swap them. An input that is painted as
+the other person shows them in one's own place, light and mood, and its exact answer is there: the
+picture itself (docs/decisions/0040).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from faceloom.data.batches import SideBatch
+from faceloom.models.base import Moment, Side, other_side
+from faceloom.models.pair import PairGenerator
+from faceloom.nets.generators import Encoded
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Who paints them, and which share of a side's faces, from which share of the run on: the last
+    ones of a batch."""
+
+    painter: PairGenerator
+    share: float
+    start: float
+
+    def by(self, painter: PairGenerator, trust: float) -> Returned:
+        """Painted by this one, who is trusted so far, 0 to 1: up to half as many more are."""
+        return Returned(painter, min(1.0, self.share * (1 + trust / 2)), self.start)
+
+    def count(self, faces: int, moment: Moment) -> int:
+        """How many of so many faces."""
+        return round(self.share * faces) if moment.progress >= self.start else 0
+
+    @torch.no_grad()
+    def laid_out(self, side: Side, share: SideBatch, moment: Moment) -> SideBatch:
+        """A side's share with these inputs as the other person, in the target's place and
+        surroundings."""
+        count = self.count(len(share.target_BCHW), moment)
+        if not count:
+            return share
+        kept, last = slice(-count), share.part(slice(-count, None))
+        painter = self.painter.to(last.target_BCHW.device)
+        read, laid = painter.read(last.target_BCHW), last.swap_reference
+        rgb, logit = painter.decode(read, other_side(side), laid() if laid else None)
+        share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
+        painted = torch.lerp(last.target_BCHW, rgb.float(), share_B1HW)
+        warped = torch.cat([share.warped_BCHW[kept], painted])
+        drawn, straight = share.drawn_B1HW, last.drawn_target_B1HW
+        if drawn is not None and straight is not None:
+            drawn = torch.cat([drawn[kept], straight])
+        return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
+
+    def known(self, read: Encoded, moment: Moment) -> Encoded:
+        """What a pair restores its faces from: codes alone, and of these inputs the maps, too, as
+        there is nothing to copy."""
+        faces = len(read.code_BD)
+        count = self.count(faces, moment)
+        if not count or not read.skips:
+            return read.alone
+        place_B = torch.arange(faces, device=read.code_BD.device)
+        seen_B111 = (place_B >= faces - count).view(-1, 1, 1, 1)
+        return Encoded(read.code_BD, tuple(maps * seen_B111 for maps in read.skips))
