@@ -73,6 +73,10 @@ class SideBatch:
         """Some of the faces."""
         return self._each(lambda value: value[faces])
 
+    def other_person(self) -> Tensor | None:
+        """`swap_reference`, laid (B, 3, S, S); None where there is none."""
+        return None if self.swap_reference is None else self.swap_reference()
+
     def _each(self, change: Callable[[Any], Any]) -> SideBatch:
         values = {name: change(value) for name, value in vars(self).items() if value is not None}
         return SideBatch(**values)

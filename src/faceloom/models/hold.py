@@ -38,7 +38,7 @@ class Hold:
         """The trust times the L1 between both generators' swaps of a side's faces, averaged over
         cells, within the hull; `read` is what the learning one has read of them."""
         to = other_side(side)
-        reference = share.swap_reference() if share.swap_reference else None
+        reference = share.other_person()
         swapped, _ = generator.decode(read, to, reference)
         with torch.no_grad():
             known = self._trunk.to(read.code_BD.device).read(share.warped_BCHW)

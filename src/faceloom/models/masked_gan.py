@@ -295,7 +295,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         return tuple(
             Encoded(
                 torch.where(other_B.unsqueeze(1), theirs.code_BD, own.code_BD),
-                tuple(maps * seen_B.view(-1, 1, 1, 1) for maps in theirs.skips),
+                theirs.skips_of(seen_B),
             )
             for own, theirs in zip(sides, sides[::-1], strict=True)
         )
@@ -349,9 +349,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             count, hull, target = len(share.hull_B1HW), share.hull_B1HW, share.target_BCHW
             images.append(torch.lerp(target, met.painted.rgb[:count], hull))
             targets.append(target)
-            laid = share.swap_reference() if share.swap_reference else None
             read = met.read.part(slice(count))
-            painted, logit = self.generator.decode(read, other_side(side), laid)
+            painted, logit = self.generator.decode(read, other_side(side), share.other_person())
             swapped.append(torch.lerp(target, painted.float(), hull))
             laid_over.append((logit, hull))
         part = len(sides) / len(SIDES)

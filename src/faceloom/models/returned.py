@@ -43,8 +43,8 @@ class Returned:
             return share
         kept, last = slice(-count), share.part(slice(-count, None))
         painter = self.painter.to(last.target_BCHW.device)
-        read, laid = painter.read(last.target_BCHW), last.swap_reference
-        rgb, logit = painter.decode(read, other_side(side), laid() if laid else None)
+        read = painter.read(last.target_BCHW)
+        rgb, logit = painter.decode(read, other_side(side), last.other_person())
         share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
         painted = torch.lerp(last.target_BCHW, rgb.float(), share_B1HW)
         warped = torch.cat([share.warped_BCHW[kept], painted])
@@ -61,5 +61,4 @@ class Returned:
         if not count or not read.skips:
             return read.alone
         place_B = torch.arange(faces, device=read.code_BD.device)
-        seen_B111 = (place_B >= faces - count).view(-1, 1, 1, 1)
-        return Encoded(read.code_BD, tuple(maps * seen_B111 for maps in read.skips))
+        return Encoded(read.code_BD, read.skips_of(place_B >= faces - count))

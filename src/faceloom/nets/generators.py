@@ -94,6 +94,10 @@ class Encoded(NamedTuple):
         """The code without the maps: all that a face is restored from."""
         return Encoded(self.code_BD)
 
+    def skips_of(self, faces_B: Tensor) -> tuple[Tensor, ...]:
+        """The maps of these faces, as bool; those of the others are 0."""
+        return tuple(maps * faces_B.view(-1, 1, 1, 1) for maps in self.skips)
+
     def part(self, faces: slice) -> Encoded:
         """Some of the faces."""
         return Encoded(self.code_BD[faces], tuple(maps[faces] for maps in self.skips))
