@@ -264,6 +264,16 @@ def test_colours_and_edges_are_the_mean_over_the_frames() -> None:
     assert found["sharpness_ratio"].value == pytest.approx(0.4)
 
 
+def test_specks_are_those_of_the_worst_tenth_of_the_frames() -> None:
+    specks = np.full(100, 0.5, np.float32)
+    specks[40:45] = 2.5
+    one = calm()
+    found = figures.look_figures(
+        [replace(one, singles=one.singles | {"specks": specks})], np.ones((4, 8))
+    )
+    assert found["specks"].value == pytest.approx((5 * 2.5 + 5 * 0.5) / 10)
+
+
 def test_the_same_two_people_have_no_gain_and_a_reason() -> None:
     rng = np.random.default_rng(0)
     rows = people(rng, np.ones(32))

@@ -43,6 +43,7 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
     "blur": (0.6, 1.2, 2.4),  # Sigma, px.
     "shift": (1, 2, 4),  # Px, to the right.
     "recolour": (6, 12, 24),  # Levels, redder and less blue.
+    "speck": (10, 20, 40),  # Levels, redder, on one cheek.
     "jitter": (0.5, 1, 2),  # Px, left and right in turn.
     "flicker": (3, 6, 12),  # Levels, every other frame.
     "leak": (8, 24, 72),  # Levels, in a corner of the picture.
@@ -54,6 +55,8 @@ SQUARE = (slice(16, 272), slice(40, 296))
 """What a keyed pair shows of the footage."""
 FOLLOWED = 0.8
 """The mesh follows a face so far, whose head around it stays where it was."""
+CHEEK = 50
+"""Of the mesh's points."""
 TINT = np.array([1.0, 0.0, -0.8])
 LEAK, LEAK_SIGNS = (slice(0, 40), slice(0, 60)), np.array([1, -1, -1])
 """The screen behind the man is bright and blue."""
@@ -63,6 +66,7 @@ RISES: dict[str, tuple[str, ...]] = {
     "shift": ("seam_energy", "pose_error_deg"),
     "recolour": ("colour_excess", "colour_difference", "seam_energy", "kernel_distance"),
     "jitter": ("jitter_ratio", "warp_error_ratio", "seam_energy", "expression_error"),
+    "speck": ("specks",),
     "flicker": ("flicker_levels", "warp_error_ratio", "seam_energy"),
     "leak": ("outside_error",),
     "late picture": ("lip_lag_s", "expression_error", "pose_error_deg", "gaze_error_deg"),
@@ -79,8 +83,8 @@ STAYS = {
     "identity_gain_training": 0.05, "pose_error_deg": 1.0,
     "expression_error": 0.003, "sharpness_ratio": 0.06, "colour_excess": 0.6,
     "seam_energy": 0.01, "flicker_levels": 0.5, "jitter_ratio": 0.15, "warp_error_ratio": 0.05,
-    "checkerboard_db": 1.0, "frames_missed": 0.0, "outside_error": 0.0, "outside_changed": 0.0,
-    "time_error_s": 0.0, "frames_differ": 0.0,
+    "specks": 0.4, "checkerboard_db": 1.0, "frames_missed": 0.0, "outside_error": 0.0,
+    "outside_changed": 0.0, "time_error_s": 0.0, "frames_differ": 0.0,
 }  # fmt: skip
 """How far each score may be from a perfect one at a fault's middle strength, where that fault does
 not touch it."""
@@ -126,12 +130,23 @@ def moved(picture: NDArray[np.float32], right_px: float) -> NDArray[np.float32]:
                                      borderMode=cv2.BORDER_REFLECT), np.float32)  # fmt: skip
 
 
+def spot(mesh_4683: Mesh, picture: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Red of height 1 on a cheek, (H, W, 3)."""
+    (x, y), sigma_px = mesh_4683[CHEEK, :2], 0.035 * float(eye_span_px(mesh_4683))
+    down, across = (
+        np.exp(-0.5 * ((np.arange(side) - at) / sigma_px) ** 2)
+        for side, at in zip(picture.shape[:2], (y, x), strict=True)
+    )
+    return np.multiply.outer(np.outer(down, across), [1.0, 0.0, 0.0])
+
+
 def faulty(talk: Talk, fault: str, strength: float) -> list[RGB]:
     """The frames with one fault."""
     changes: dict[str, Change] = {
         "blur": lambda p, _: np.asarray(cv2.GaussianBlur(p, (0, 0), strength), np.float32),
         "shift": lambda p, _: moved(p, strength),
         "recolour": lambda p, _: p + strength * TINT,
+        "speck": lambda p, k: p + strength * spot(talk.meshes[k], p),
         "jitter": lambda p, k: moved(p, strength * (-1) ** k),
         "flicker": lambda p, k: p + strength * (k % 2),
     }

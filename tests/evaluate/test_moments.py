@@ -52,6 +52,14 @@ def test_a_planted_fault_is_found_and_named(
     assert found[0].severity > 3.5
 
 
+def test_a_speck_is_named() -> None:
+    one = calm(200)
+    specks = np.full(200, 0.4, np.float32)
+    specks[80] = 3.0
+    found = worst_frames([replace(one, singles=one.singles | {"specks": specks})], [clip(one)])
+    assert (found[0].frame, found[0].reason) == (80, "a coloured speck shows")
+
+
 def test_a_lost_face_and_a_leak_are_named() -> None:
     one = calm(200)
     lost = np.zeros(200, bool)

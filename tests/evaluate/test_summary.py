@@ -82,6 +82,7 @@ def test_the_summary_says_what_is_wrong() -> None:
         ("eye_correlation", 0.2, "blinks do not follow"),
         ("seam_energy", 9.0, "an edge shows around the face"),
         ("colour_excess", 12.0, "its colour does not fit the surroundings"),
+        ("specks", 3.0, "a coloured speck shows"),
         ("checkerboard_db", 12.0, "a fine pattern shows"),
         ("jitter_ratio", 2.0, "the face shakes"),
     ],

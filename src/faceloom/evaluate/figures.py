@@ -13,7 +13,7 @@ from faceloom.evaluate import kept, looks, steadiness
 from faceloom.evaluate.distances import frechet_distance, kernel_distance
 from faceloom.evaluate.evaluation import Figure
 from faceloom.evaluate.identity_readers import JUDGE_MISSING
-from faceloom.evaluate.intervals import Samples, Statistic, mean_of, measured
+from faceloom.evaluate.intervals import Samples, Statistic, mean_of, measured, worst_tenth_of
 from faceloom.evaluate.keyscores import KeyScores
 from faceloom.evaluate.likeness import GainScale, Pictures, gain_scale, mean_cosines, ranks
 from faceloom.evaluate.measures import IDENTITY_NETS, KEY_PREFIX, MEASURES
@@ -245,6 +245,9 @@ def look_figures(seen: Sequence[Observed], face_NF: NDArray[np.floating]) -> dic
             [Samples.of_series(one.singles["colour_cast"]) for one in seen], mean_of
         ),
         "seam_energy": measured([Samples.of_series(one.singles["seam"]) for one in seen], mean_of),
+        "specks": measured(
+            [Samples.of_series(one.singles["specks"]) for one in seen], worst_tenth_of
+        ),
         "checkerboard_db": measured(
             spectra, lambda r: looks.checkerboard_db(r[:, :half], r[:, half:]),
             repeats="jackknife", least=0.0, note="" if half else "the face is too small",

@@ -107,6 +107,12 @@ def mean_of(values_NK: Floats) -> float:
     return float(values_NK[:, 0].mean())
 
 
+def worst_tenth_of(values_NK: Floats) -> float:
+    """The mean of the highest tenth of the first column: what does not last shows, too."""
+    highest = np.sort(values_NK[:, 0])[-math.ceil(len(values_NK) / 10) :]
+    return float(highest.mean())
+
+
 def mean_interval(values_N: NDArray[np.floating]) -> tuple[float, float, float]:
     """Mean and 95% bootstrap interval of independent numbers. Raises ValueError for none."""
     if not len(values_N):

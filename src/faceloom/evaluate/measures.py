@@ -169,6 +169,13 @@ _LOOKS = (
             "The step of brightness (levels of 255) across that outline, between 0.8 and 1.2 of"
             " the face's hull, where result minus footage steps most, above what it does"
             " elsewhere.", "faceloom, after gradient-domain seams (Perez et al. 2003)", 1),
+    Measure("specks", "Coloured specks", "looks", "lower", "0 up", "below 1.5",
+            "How much more of a small round place of another colour (a* or b*) the face has"
+            " anywhere, but for its eyes, than the footage near there; the mean of the worst tenth"
+            " of the frames. A quarter of the contrast of one of an iris's size. A mole of the"
+            " face's counts as well.",
+            "Lindeberg 1998, Feature detection with automatic scale selection (blobs by the"
+            " Hessian)", 2),
     Measure("checkerboard_db", "Checkerboard pattern", "looks", "lower", "about 0 dB up",
             "below 5 dB", "How far a regular fine pattern stands out of the mean spectrum of the"
             " face's middle above its surroundings, beyond what the footage has at the same"

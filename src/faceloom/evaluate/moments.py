@@ -80,8 +80,12 @@ def curves_of(
                              [pair.footage for pair in both]))  # fmt: skip
     curves.append(_curve("flicker", "fast changes of brightness", "levels", "lower",
                          [flicker_series(one) for one in seen]))  # fmt: skip
-    for name, title in (("seam", "edge around the face"), ("outside_error", "outside the face")):
-        curves.append(_curve(name, title, "levels", "lower",
+    for name, title, unit in (
+        ("seam", "edge around the face", "levels"),
+        ("specks", "coloured specks", "a*b*"),
+        ("outside_error", "outside the face", "levels"),
+    ):
+        curves.append(_curve(name, title, unit, "lower",
                              [one.singles[name] for one in seen]))  # fmt: skip
     return tuple(curves)
 
@@ -192,6 +196,7 @@ def _watches(one: Observed) -> list[_Watch]:
                " does not fit its surroundings"),
         _Watch(one.singles["seam"].astype(np.float64), 2.0, lambda _: "an edge shows around the"
                " face"),
+        _Watch(one.singles["specks"].astype(np.float64), 0.5, lambda _: "a coloured speck shows"),
         _Watch(100 * one.singles["outside_changed"].astype(np.float64), 0.3, lambda _: "something"
                " changed outside the face", 0.0),
     ]  # fmt: skip

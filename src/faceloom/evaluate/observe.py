@@ -21,6 +21,7 @@ from faceloom.evaluate import looks
 from faceloom.evaluate.identity_readers import IdentityReader, Vector, read_crop
 from faceloom.evaluate.kept import EXPRESSIVE, expressive_points
 from faceloom.evaluate.paired_frames import ClipPair, PairedFrame, PairReport, paired_frames
+from faceloom.evaluate.specks import speck_contrast
 from faceloom.evaluate.steadiness import BLOCKS, FlowWarp, block_brightness, point_jitter
 from faceloom.evaluate.unchanged import outside_changes
 from faceloom.faces.expression import mouth_opening
@@ -43,7 +44,7 @@ SERIES = (
     "sharpness", "colour",
 )  # fmt: skip
 """What is read off result and footage alike: a pair a frame."""
-SINGLES = ("colour_cast", "seam", "outside_error", "outside_changed", "time_error_s")
+SINGLES = ("colour_cast", "seam", "specks", "outside_error", "outside_changed", "time_error_s")
 """What is read off both together: one number a frame."""
 
 
@@ -262,6 +263,7 @@ class _Observer:
         values = {
             "colour_cast": colour.cast,
             "seam": looks.seam_energy(*bands),
+            "specks": speck_contrast(result, footage, meshes[1]),
             "outside_error": error,
             "outside_changed": changed,
             "time_error_s": _time_error(moment),

@@ -26,6 +26,7 @@ _EYES_FOLLOW = 0.5
 _FAULTS = (
     ("seam_energy", 5.0, "an edge shows around the face"),
     ("colour_excess", 8.0, "its colour does not fit the surroundings"),
+    ("specks", 2.0, "a coloured speck shows"),
     ("checkerboard_db", 8.0, "a fine pattern shows"),
     ("jitter_ratio", 1.6, "the face shakes"),
 )
