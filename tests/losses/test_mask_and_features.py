@@ -86,3 +86,54 @@ def test_feature_gradients(name: str) -> None:
     target = torch.rand(1, 3, 2, 2, generator=generator, dtype=torch.float64)
     distance = getattr(losses, name)
     assert gradcheck(lambda x: distance([x, 2 * x], [target, target], (0.3, 0.1)), (maps,))
+
+
+def bump(side_px: int, deviation_px: float, at_px: tuple[int, int], amount: float) -> Tensor:
+    """(side, side): a Gaussian."""
+    off = torch.arange(side_px, dtype=torch.float64)
+    down, across = (torch.exp(-0.5 * ((off - at) / deviation_px) ** 2) for at in at_px)
+    return amount * down.unsqueeze(1) * across
+
+
+def test_speckiness_by_hand() -> None:
+    # Blurred by its own deviation s, a bump of height a has a / 2 and curvatures of a / (4 s^2);
+    # red above brightness by 0.7874 and blue below it by 0.2126 of the bump.
+    image = torch.zeros(1, 3, 60, 60, dtype=torch.float64)
+    image[0, 0] += bump(60, 3.0, (25, 30), 0.2)
+    found = losses.speckiness(image, sigma=0.05)[0, 0]
+    assert found[25, 30] == pytest.approx(0.2 / 4, rel=0.01)
+    assert divmod(int(found.argmax()), 60) == (25, 30)
+
+
+def test_edges_lines_greys_and_even_colours_are_no_specks() -> None:
+    edge = torch.zeros(1, 3, 64, 64)
+    edge[:, 0, :, 32:] = 0.5
+    line = torch.zeros(1, 3, 64, 64)
+    line[:, 2, 30:32] = 0.5
+    grey = bump(64, 1.5, (20, 20), 0.9).float().expand(1, 3, 64, 64)
+    even = torch.tensor([0.4, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    for image in (edge, line, grey, even):
+        assert float(losses.speckiness(image).max()) < 1e-3
+
+
+def test_specks_that_pictures_have_nearby_cost_nothing() -> None:
+    mole = torch.zeros(2, 3, 96, 96)
+    mole[1, 0] += bump(96, 1.5, (40, 50), 0.6).float()
+    mask = torch.ones(1, 1, 96, 96)
+    moved = torch.zeros(1, 3, 96, 96)
+    moved[0, 0] += bump(96, 1.5, (42, 48), 0.6).float()
+    elsewhere = torch.zeros(1, 3, 96, 96)
+    elsewhere[0, 0] += bump(96, 1.5, (60, 48), 0.6).float()
+    assert float(losses.specks(moved, mole, mask)) == 0
+    found, alone = (losses.specks(elsewhere, known, mask) for known in (mole, 0 * mole))
+    assert float(found) == pytest.approx(float(alone))
+    assert float(found) > 5e-5
+    assert float(losses.specks(elsewhere, mole, mask * (elsewhere[:, :1] == 0))) < 1e-6
+
+
+def test_speck_gradients() -> None:
+    known, mask = torch.zeros(1, 3, 12, 12).double(), torch.ones(1, 1, 12, 12).double()
+    image = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1)).double()
+    assert gradcheck(
+        lambda x: losses.specks(x, known, mask, margin=0.01), (image.requires_grad_(),)
+    )

@@ -94,7 +94,7 @@ def test_every_recipe_trains_three_steps(preset: str, size_px: int, tmp_path: Pa
 def test_the_terms_come_on_one_after_the_other() -> None:
     model = learner(Schedule(0.4, 3, critic_start=0.2, critic_every=4))
     always = {"l1", "dssim", "edge", "mask", "variation"}
-    critic = {"features", "identity", "swap_identity", "swap_mask", "swap_cosine"}
+    critic = {"features", "identity", "swap_identity", "swap_mask", "specks", "swap_cosine"}
     batch = tiny_batch()
     assert set(model.generator_loss(batch, moment(0.1))) == always
     assert set(model.generator_loss(batch, moment(0.3, step=4))) == always | critic
@@ -141,7 +141,7 @@ def test_the_discriminator_sees_nothing_of_the_result_outside_the_hull() -> None
 def test_without_identities_nothing_is_said_of_the_swap() -> None:
     model = MaskedGan(learner().config, None)
     terms = model.generator_loss(tiny_batch(), moment(1.0))
-    assert not {"swap_identity", "swap_mask"} & set(terms)
+    assert not {"swap_identity", "swap_mask", "specks"} & set(terms)
     assert "identity" in terms
 
 
@@ -187,7 +187,7 @@ def test_returned_inputs_are_the_other_person_in_the_targets_place(by_trunk: boo
     painter = learner(seed=1).generator if by_trunk else model.generator
     if by_trunk:
         model.hold_to(painter, 0.0)
-    model._returned = replace(model._returned, share=0.5, start=0.5)
+    model._returned = replace(model._returned, share=0.5, start=0.5, noise=0.0)
     early = model._returned.laid_out("b", batch.b, moment(0.4))
     assert early is batch.b
     model.generator_loss(batch, moment(0.6))
@@ -203,6 +203,18 @@ def test_returned_inputs_are_the_other_person_in_the_targets_place(by_trunk: boo
         painted = share * patch.rgb_BCHW + (1 - share) * given.target_BCHW[2:]
         assert torch.allclose(seen.warped_BCHW[2:], painted, atol=1e-5)
         assert not seen.warped_BCHW.requires_grad
+
+
+def test_returned_inputs_have_some_cameras_noise() -> None:
+    model, batch = learner(), batches(64, 4).batch(0)
+    returned = replace(model._returned, share=1.0)
+    clean = replace(returned, noise=0.0).laid_out("a", batch.a, moment(0.5)).warped_BCHW
+    noisy, again = (returned.laid_out("a", batch.a, moment(0.5)).warped_BCHW for _ in range(2))
+    assert torch.equal(noisy, again)
+    deviations = (noisy - clean).flatten(1).std(dim=1)
+    assert 0 < float(deviations.min()) < float(deviations.max()) < returned.noise
+    other = returned.laid_out("a", batch.a, moment(0.5, step=3)).warped_BCHW
+    assert not torch.equal(noisy, other)
 
 
 @pytest.mark.parametrize(("trust", "count"), [(0.0, 2), (0.5, 2), (1.0, 3)])
@@ -260,7 +272,7 @@ def test_sides_on_their_own_cost_what_they_cost_together(kind: str, returned: fl
     generator, _ = model.phases()
     assert len(generator.parts) == 2
     apart = terms_of(generator, batch, now)
-    assert {"adversarial", "identity", "swap_mask", "swap_cosine"} <= whole.keys()
+    assert {"adversarial", "identity", "swap_mask", "specks", "swap_cosine"} <= whole.keys()
     assert {n: t.item() for n, t in apart.items()} == pytest.approx(
         {n: t.item() for n, t in whole.items()}, rel=1e-4
     )

@@ -9,6 +9,7 @@
     code.py             KL, code-adversarial, domain-adversarial
     consistency.py      cycle, semantics, identity, landmarks
     schedule.py         weights that change with progress
+    specks.py           coloured specks
 
 Shapes: images (B, 3, H, W) in [-1, 1]; weights and masks (B, 1, H, W), weights >= 0, masks in
 [0, 1]; embeddings (B, D), unit length. All are means, so that no size or batch enters the value.
@@ -51,6 +52,7 @@ from faceloom.losses.perceptual import (
 )
 from faceloom.losses.reconstruction import part_weight, weighted_edge, weighted_l1, weighted_l2
 from faceloom.losses.schedule import OFF, Schedule, constant
+from faceloom.losses.specks import speckiness, specks
 from faceloom.losses.structure import luminance, multiscale_dssim, ssim_map, weighted_dssim
 from faceloom.losses.targets import extended
 
@@ -88,6 +90,8 @@ __all__ = [
     "reparameterised",
     "reverse_gradient",
     "semantic_consistency",
+    "speckiness",
+    "specks",
     "ssim_map",
     "total_variation",
     "wasserstein_discriminator",

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 Image = Float[Tensor, "b 3 h w"]
+Pictures = Float[Tensor, "k 3 h w"]
+"""As many as there are, of the size of the others."""
 Maps = Float[Tensor, "b c h w"]
 Plane = Float[Tensor, "b 1 h w"]
 Codes = Float[Tensor, "b ..."]

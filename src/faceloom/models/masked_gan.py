@@ -38,6 +38,7 @@ from faceloom.models.pair import (
 )
 from faceloom.models.parts import NetLearner, Painted, add_terms, beta_shares, composite, frozen
 from faceloom.models.returned import Returned
+from faceloom.models.swapped import Swap, swap_terms
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.features import FaceCritic, MeshCritic
 from faceloom.nets.generators import Encoded, GeneratorShape, LandmarkHead
@@ -58,6 +59,9 @@ class LossWeights(ReconstructionWeights):
     swap_mask: float = 0.4
     """Supervision of a swap's alpha by the hull of the face it is laid over: what covers a face or
     is its own hair belongs to the footage, and the other person's pictures do not show it."""
+    specks: float = 20.0
+    """Coloured specks of a pair's swaps, beyond those that the person's pictures have near there;
+    no picture says what a swap of a head turned as none of them is must not show."""
     features: float = 0.3
     hold: float = 0.5
     """Swaps, averaged over `hold.CELLS` places a side, stay near those of the trunk that the pair
@@ -230,7 +234,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         given = self._given(read, batch.a.own_answer_B, moment)
         for side, share, known in zip(SIDES, batch.sides, given, strict=True):
             add_terms(terms, self._restoring(side, share, known, moment))
-        add_terms(terms, self._critique(SIDES, moment))
+        add_terms(terms, self._critique(SIDES, batch, moment))
         return terms
 
     def _side_loss(self, side: Side, batch: Batch, moment: Moment) -> dict[str, Tensor]:
@@ -238,7 +242,7 @@ class MaskedGan(NetLearner[PairGenerator]):
         share = self._returned.laid_out(side, batch.a if side == "a" else batch.b, moment)
         read = self.generator.read(share.warped_BCHW)
         terms = self._restoring(side, share, read, moment)
-        add_terms(terms, self._critique((side,), moment))
+        add_terms(terms, self._critique((side,), batch, moment))
         add_terms(terms, self._holding(side, moment))
         return terms
 
@@ -335,14 +339,14 @@ class MaskedGan(NetLearner[PairGenerator]):
         weight = self.config.weights.adversarial * self.config.schedule.adversarial_every
         return weight * losses.least_squares(score, 1.0)
 
-    def _critique(self, sides: tuple[Side, ...], moment: Moment) -> dict[str, Tensor]:
+    def _critique(self, sides: tuple[Side, ...], batch: Batch, moment: Moment) -> dict[str, Tensor]:
         """The frozen nets' opinion of a few faces, on their turn: reconstruction and swap. Terms
         are means over both sides, or those sides' part of them."""
         schedule, w = self.config.schedule, self.config.weights
         if moment.progress < schedule.critic_start or moment.step % schedule.critic_every:
             return {}
         images, targets, swapped = [], [], []
-        laid_over: list[tuple[Tensor, Tensor]] = []
+        swaps: list[Swap] = []
         for side in sides:
             met = self._met[side]
             share = met.share.part(slice(schedule.critic_faces))
@@ -352,7 +356,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             read = met.read.part(slice(count))
             painted, logit = self.generator.decode(read, other_side(side), share.other_person())
             swapped.append(torch.lerp(target, painted.float(), hull))
-            laid_over.append((logit, hull))
+            theirs = batch.b if side == "a" else batch.a
+            swaps.append(Swap(painted.float(), logit, hull, theirs))
         part = len(sides) / len(SIDES)
         with torch.no_grad():
             wanted = self.critic(torch.cat(targets))
@@ -375,7 +380,6 @@ class MaskedGan(NetLearner[PairGenerator]):
         if self.mesh_critic is not None:
             terms["mesh"] = w.mesh * mesh_distance(self.mesh_critic, images, swapped, targets)
         terms = {name: part * term for name, term in terms.items()}
-        if self.identities is not None:  # This one is a sum over the sides.
-            off = [losses.mask_supervision(logit, hull) for logit, hull in laid_over]
-            terms["swap_mask"] = w.swap_mask * torch.stack(off).sum()
+        if self.identities is not None:
+            terms |= swap_terms(swaps, w.swap_mask, w.specks)
         return terms

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Generator, Tensor
 
-from faceloom.data.batches import SideBatch
-from faceloom.models.base import Moment, Side, other_side
+from faceloom.data.augment import noise_like
+from faceloom.data.batches import SideBatch, step_generator
+from faceloom.models.base import SIDES, Moment, Side, other_side
 from faceloom.models.pair import PairGenerator
 from faceloom.nets.generators import Encoded
 
@@ -25,10 +27,13 @@ class Returned:
     painter: PairGenerator
     share: float
     start: float
+    noise: float = 0.03
+    """The deviation of the noise on a painted input is anything up to this, in [-1, 1] units: a
+    decoder that knows clean inputs alone paints coloured specks from footage."""
 
     def by(self, painter: PairGenerator, trust: float) -> Returned:
         """Painted by this one, who is trusted so far, 0 to 1: up to half as many more are."""
-        return Returned(painter, min(1.0, self.share * (1 + trust / 2)), self.start)
+        return replace(self, painter=painter, share=min(1.0, self.share * (1 + trust / 2)))
 
     def count(self, faces: int, moment: Moment) -> int:
         """How many of so many faces."""
@@ -47,11 +52,18 @@ class Returned:
         rgb, logit = painter.decode(read, other_side(side), last.other_person())
         share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
         painted = torch.lerp(last.target_BCHW, rgb.float(), share_B1HW)
+        painted = self._as_filmed(painted, step_generator(SIDES.index(side), moment.step))
         warped = torch.cat([share.warped_BCHW[kept], painted])
         drawn, straight = share.drawn_B1HW, last.drawn_target_B1HW
         if drawn is not None and straight is not None:
             drawn = torch.cat([drawn[kept], straight])
         return replace(share, warped_BCHW=warped, drawn_B1HW=drawn)
+
+    def _as_filmed(self, images_BCHW: Tensor, generator: Generator) -> Tensor:
+        """With some camera's noise, which a painted picture does not have."""
+        level = torch.rand(len(images_BCHW), 1, 1, 1, generator=generator) * self.noise
+        noise = noise_like(images_BCHW, generator).to(images_BCHW)
+        return torch.addcmul(images_BCHW, noise, level.to(images_BCHW)).clamp_(-1, 1)
 
     def known(self, read: Encoded, moment: Moment) -> Encoded:
         """What a pair restores its faces from: codes alone, and of these inputs the maps, too, as
