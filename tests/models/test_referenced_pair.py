@@ -13,6 +13,7 @@ from tests.models.toy import CONFIGS, SIZE_PX, TINY, toy_trainer
 from torch import Tensor, nn
 
 from faceloom.convert.clip import ConvertOptions, paint
+from faceloom.data.carried import carried, true_shares
 from faceloom.data.fine import FINE
 from faceloom.data.movement import COVERAGE
 from faceloom.data.reference import FacePlaces, Gallery
@@ -73,6 +74,35 @@ def test_references_fill_the_models_own_crop() -> None:
         assert float(found[:, :, :20].median()) == pytest.approx(level, abs=1e-3)
         dark = int(found[0, 0, :, SIZE_PX // 2].argmin())
         assert abs(dark - SIZE_PX / 2) <= 1
+
+
+@torch.no_grad()
+def test_features_of_swaps_alone_are_carried_on_as_far_as_is_said() -> None:
+    torch.manual_seed(0)
+    pair = PairGenerator(TINY, referenced=True, carried=True).eval()
+    mean = mean_shape()
+    for side in SIDES:
+        gallery = pair.gallery(side)
+        picture = torch.randint(0, 255, gallery.pictures_K3PP[:1].shape, dtype=torch.uint8)
+        gallery.fill(picture, COVERAGE, places(mean_mesh()), mean)
+        gallery.moves_N2.copy_(torch.tensor([0.0, 0.2]).expand(468, 2))
+    assert pair.carried is not None
+    face = torch.rand(2, 3, SIZE_PX, SIZE_PX) * 2 - 1
+    as_painted = pair.swap(face, "b", shown("a", 2)).rgb_BCHW
+    restored = pair.swap(face, "a", shown("a", 2)).rgb_BCHW
+    at, wanted = pair._places(shown("a", 2))
+    assert torch.equal(at, wanted)
+    found = []
+    for share in (0.5, 1.0):
+        pair.carried.fill_(share)
+        at, wanted = pair._places(shown("a", 2))
+        further = share * (true_shares() - 1) * torch.tensor([0.0, 0.2])
+        assert torch.allclose(wanted - at, further.expand_as(at), atol=2e-3)
+        found.append(pair.swap(face, "b", shown("a", 2)).rgb_BCHW)
+        assert torch.equal(found[-1], carried(as_painted, at, wanted))
+    half, whole = ((picture - as_painted).abs().mean() for picture in found)
+    assert 0 < float(half) < float(whole)
+    assert torch.equal(pair.swap(face, "a", shown("a", 2)).rgb_BCHW, restored)
 
 
 def test_a_run_keeps_the_pictures_it_was_trained_with(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_inputs_are_returned_not_bent_where_the_trunk_knows_how_to_swap(
     begun = fit.begun(replace(config, model=model, start=start))
     assert isinstance(begun.model, MaskedGanConfig)
     assert (begun.model.returned, begun.augment.shape_match) == (share, bent)
+    assert begun.model.carried == (start == "trunk" and share > 0)
 
 
 def test_a_pairs_faces_are_bent_as_far_as_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,11 +22,11 @@ from faceloom.data.movement import COVERAGE, POINTS
 from faceloom.data.reference import answer_moves
 from faceloom.faces.face import Patch
 from faceloom.faces.mask import BROWS, INNER_MOUTH, LIPS
-from faceloom.models import build_learner
+from faceloom.models import MaskedGanConfig, build_learner
 from faceloom.models.base import SIDES, ShownFaces, Side
 from faceloom.models.pair import PairGenerator
 from faceloom.train.material import keep_galleries, lay_as_model, make_batches
-from faceloom.train.places import painted_moves
+from faceloom.train.places import keep_places, painted_moves
 
 SIZE_PX, DOWN_PX = 96, 3
 
@@ -59,6 +59,26 @@ def test_what_is_painted_lower_is_found_lower_by_as_much(small_job: SmallJob) ->
 
 def test_what_shows_no_face_says_nothing(small_job: SmallJob) -> None:
     assert moves_by(Grey(), small_job) is None
+
+
+@pytest.mark.parametrize("carries", [True, False])
+def test_features_are_carried_on_as_far_as_the_trunk_is_trusted(
+    carries: bool, small_job: SmallJob
+) -> None:
+    model = config("fast").model
+    assert isinstance(model, MaskedGanConfig)
+    learner = build_learner(replace(model, carried=carries), torch.rand(2, 512))
+    generator = learner.generator_modules
+    assert isinstance(generator, PairGenerator)
+    sets: dict[Side, FaceSet] = {
+        "a": FaceSet.open(small_job.faces_a), "b": FaceSet.open(small_job.faces_b)
+    }  # fmt: skip
+    rows: dict[Side, np.ndarray] = {side: np.arange(len(faces)) for side, faces in sets.items()}
+    keep_places(learner, sets, rows, contextlib.nullcontext, 0.7)
+    if carries:
+        assert float(torch.as_tensor(generator.carried)) == pytest.approx(0.7)
+    else:
+        assert generator.carried is None
 
 
 def test_references_and_targets_go_where_the_models_galleries_say() -> None:

@@ -14,9 +14,9 @@ from torch import Tensor
 from faceloom.data.shape_match import CHIN, NOSE
 from faceloom.faces.mask import BROWS, FACE_OVAL, INNER_MOUTH, LEFT_EYE, LIPS, RIGHT_EYE
 
-_CHEEKS = (50, 280, 101, 330, 117, 346, 205, 425)
-_FOREHEAD = (151, 9, 8, 108, 337, 69, 299)
-_PARTS = (BROWS, FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS, INNER_MOUTH, CHIN, NOSE, _CHEEKS, _FOREHEAD)
+CHEEKS = (50, 280, 101, 330, 117, 346, 205, 425)
+FOREHEAD = (151, 9, 8, 108, 337, 69, 299)
+_PARTS = (BROWS, FACE_OVAL, LEFT_EYE, RIGHT_EYE, LIPS, INNER_MOUTH, CHIN, NOSE, CHEEKS, FOREHEAD)
 POINTS = sorted({point for part in _PARTS for point in part})
 """Mesh points by which pictures are laid and compared."""
 COVERAGE = 1.25

@@ -219,18 +219,26 @@ class Gallery(nn.Module):
         return Laying(self.pictures_K3PP, self.points_KM2, chosen_B, at_BM2, grid_BHW2, stray_B2NN)
 
     def lay_nearest(
-        self, misfit_BK: Tensor, at_BM2: Tensor, size_px: int, fine_px: int = 0
+        self,
+        misfit_BK: Tensor,
+        at_BM2: Tensor,
+        size_px: int,
+        fine_px: int = 0,
+        fine_at_BM2: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """The mean (B, 3, size, size) in [-1, 1] of the pictures that fit best, over the tight
         frame, bent so that their points lie at `at`; and of that side, if it is given, their fine
-        detail (B, 1, fine, fine) as far as each is to be trusted at a place.
+        detail (B, 1, fine, fine) as far as each is to be trusted at a place; that lies at
+        `fine_at`, if it is given.
 
         Each counts for how much better it fits than the first that is left out, so that none
         appears at once as a face moves on.
         """
         shared, device = pull(at_BM2), at_BM2.device
+        fine_at = at_BM2 if fine_at_BM2 is None else fine_at_BM2
+        fine_shared = shared if fine_at_BM2 is None else pull(fine_at)
         blended = torch.full((), -1.0, device=device)
-        detail, trust = torch.zeros((), device=device), Trust(at_BM2) if fine_px else None
+        detail, trust = torch.zeros((), device=device), Trust(fine_at) if fine_px else None
         least_BK, chosen_BK = misfit_BK.square().topk(_BLENDED + 1, largest=False)
         weight_BK = (least_BK[:, -1:] - least_BK[:, :-1]).clamp_min(1e-12).square()
         weight_BK = weight_BK / weight_BK.sum(dim=1, keepdim=True)
@@ -240,6 +248,8 @@ class Gallery(nn.Module):
             picture = bent_bytes(self.pictures_K3PP, chosen_B, field, size_px)
             blended = torch.addcmul(blended, (weight_B / 127.5).view(-1, 1, 1, 1), picture)
             if trust is not None:
+                if fine_at_BM2 is not None:
+                    field = bending(fine_at, own, fine_shared)
                 trusted = trust(own) * weight_B.view(-1, 1, 1)
                 detail = detail + laid_fine(self.fine_KTT, chosen_B, field, trusted, fine_px)
         return blended, detail if fine_px else None

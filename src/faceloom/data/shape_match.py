@@ -10,6 +10,7 @@ Convention: places are x, y in [-1, 1] over the stored crop (`augment`); M mesh 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -75,12 +76,17 @@ def answer_shape(own_M2: NDArray[np.float64], other_M2: NDArray[np.float64]) -> 
 @cache
 def own_shares() -> NDArray[np.float64]:
     """Of each mesh point (468, 2), across and down, from those of the parts around it."""
+    return spread(_PARTS)
+
+
+def spread(parts: Sequence[tuple[Sequence[int], tuple[float, ...]]]) -> NDArray[np.float64]:
+    """Values of each mesh point (468, K), from the K that each part (its points) around it has."""
     places = (reference_points(2) + 0.5) - 1
-    known = {point: shares for points, shares in _PARTS for point in points}
+    known = {point: values for points, values in parts for point in points}
     apart = cdist(places, places[list(known)])
     weight = np.exp(-((apart / _REACH) ** 2) / 2) + 1e-12
-    shares: NDArray[np.float64] = weight @ np.array(list(known.values()))
-    return shares / weight.sum(axis=1, keepdims=True)
+    values: NDArray[np.float64] = weight @ np.array(list(known.values()))
+    return values / weight.sum(axis=1, keepdims=True)
 
 
 def shape_field(

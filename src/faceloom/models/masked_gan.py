@@ -128,6 +128,10 @@ class MaskedGanConfig:
     """Swaps are painted from the encoder's maps, too (skip connections), by which a trunk that
     learns from answers knows better where things lie. Restored faces are not: they would be
     copied."""
+    carried: bool | None = None
+    """Whether the features of swaps that references are laid onto are carried on to where exact
+    answers have them (`data.carried`), as far as the trunk is trusted. None is whether inputs are
+    returned: for such pairs it is known how far that is."""
     only_references: bool = False
     """Of the generator only what reads references learns, the rest stays as it is."""
     landmarks: Landmarks | None = None
@@ -200,7 +204,8 @@ class MaskedGan(NetLearner[PairGenerator]):
             return Trunk(config.shape, config.referenced, config.skipped)
         if config.landmarks is not None:
             return LandmarkPair(config.shape, config.landmarks.kind)
-        return PairGenerator(config.shape, config.referenced, config.skipped)
+        carried = config.referenced and bool(config.carried)
+        return PairGenerator(config.shape, config.referenced, config.skipped, carried)
 
     def phases(self) -> tuple[Phase, ...]:
         return (

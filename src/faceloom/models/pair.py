@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from faceloom import losses
 from faceloom.data.batches import SideBatch
+from faceloom.data.carried import carried, true_shares
 from faceloom.data.description import DESCRIPTION_SIZE, IDENTITY_SIZE, LooksSpace
 from faceloom.data.movement import COVERAGE, POINTS
 from faceloom.data.reference import Gallery
@@ -33,8 +34,16 @@ _STYLE_SCALE = 0.1
 class PairGenerator(SwapNet):
     """The shared encoder and both decoders: all that conversion needs."""
 
+    carried: Tensor | None
+    """How far features of swaps are carried on to where exact answers have them (`data.carried`):
+    nothing at 0, all the way at 1; None for models that never do."""
+
     def __init__(
-        self, shape: GeneratorShape, referenced: bool = False, skipped: bool = False
+        self,
+        shape: GeneratorShape,
+        referenced: bool = False,
+        skipped: bool = False,
+        carried: bool = False,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -42,6 +51,7 @@ class PairGenerator(SwapNet):
         self.coverage = 1.0
         self.referenced = referenced
         self.skipped = skipped
+        self.register_buffer("carried", torch.zeros(()) if carried else None)
         self.encoder = self._encoder(shape)
         self.galleries = nn.ModuleDict()
         self._add_decoders(shape)
@@ -97,18 +107,39 @@ class PairGenerator(SwapNet):
         if self.referenced and shown is not None:
             reference, detail = self.references(shown, to)
         rgb_BCHW, logit_B1HW = self.decode(read, to, reference)
-        return Patch(rgb_BCHW.float(), torch.sigmoid(logit_B1HW.float()), detail)
+        rgb_BCHW = rgb_BCHW.float()
+        if shown is not None and not restores and self._carries:
+            with torch.autocast(rgb_BCHW.device.type, enabled=False):
+                rgb_BCHW = carried(rgb_BCHW, *self._places(shown))
+        return Patch(rgb_BCHW, torch.sigmoid(logit_B1HW.float()), detail)
+
+    @property
+    def _carries(self) -> bool:
+        return self.carried is not None and float(self.carried) > 0
+
+    def _places(self, shown: ShownFaces) -> tuple[Tensor, Tensor]:
+        """Where features are painted on faces of one side as the other's person (B, M, 2), and
+        where they are to lie."""
+        places = shown.places.widened(COVERAGE)
+        moves_M2 = self.gallery(shown.of).moves_N2[POINTS]
+        at_BM2 = places.moved(moves_M2)
+        if self.carried is None:
+            return at_BM2, at_BM2
+        further_M1 = self.carried * (true_shares().to(moves_M2.device) - 1)
+        return at_BM2, places.moved(moves_M2 * (1 + further_M1))
 
     def references(self, shown: ShownFaces, to: Side) -> tuple[Tensor, Tensor | None]:
         """For each face the pictures of side `to`'s person who moves most like it, laid onto it;
         and what is finer in them than the decoder paints, if it is wanted."""
         own, other = self.gallery(shown.of), self.gallery(to)
         places = shown.places.widened(COVERAGE)
+        fine_px = round(shown.fine * self.size_px)
         # Places are finer than bfloat16.
         with torch.autocast(places.points_BM2.device.type, enabled=False):
             misfit = other.misfit(places, own.mean_N2)
-            at = places.moved(own.moves_N2[POINTS])
-            return other.lay_nearest(misfit, at, self.size_px, round(shown.fine * self.size_px))
+            at, wanted = self._places(shown)
+            fine_at = wanted if self._carries else None
+            return other.lay_nearest(misfit, at, self.size_px, fine_px, fine_at)
 
 
 class Trunk(PairGenerator):

@@ -184,7 +184,7 @@ def _trainer(
     if config.start == TRUNK and shown is not None:
         trust = hold_to_trunk(learner, config, banks, shown, processes.autocast)
         if start is not None:
-            keep_places(learner, face_sets, rows, processes.autocast)
+            keep_places(learner, face_sets, rows, processes.autocast, trust)
             start = replace(start, trust=trust)
     return Trainer(learner, batches, run, config, processes, scorer, probe), start
 
@@ -321,6 +321,8 @@ def _with_knowledge(model: MaskedGanConfig, start: str, known: bool) -> MaskedGa
         model = replace(model, skipped=knows_skips(start, model.shape.size_px))
     if model.returned is None:
         model = replace(model, returned=_RETURNED if known and model.skipped else 0.0)
+    if model.carried is None:
+        model = replace(model, carried=known and bool(model.returned))
     return model
 
 

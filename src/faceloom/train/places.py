@@ -31,9 +31,11 @@ def keep_places(
     face_sets: dict[Side, FaceSet],
     rows: dict[Side, NDArray[np.int64]],
     autocast: Autocast,
+    trust: float,
 ) -> None:
     """Have the galleries of a pair that is fresh from the trunk say where it paints features, if
-    it has any; rows are those of the sets that are trained on."""
+    it has any, and carry these on as far as the trunk is trusted (`data.carried`); rows are those
+    of the sets that are trained on."""
     generator = learner.generator_modules
     if not isinstance(generator, PairGenerator) or not generator.has_galleries:
         return
@@ -44,6 +46,8 @@ def keep_places(
     for side, moves_N2 in found.items():
         if moves_N2 is not None:
             generator.gallery(side).moves_N2.copy_(moves_N2)
+    if generator.carried is not None:
+        generator.carried.fill_(trust)
 
 
 def painted_moves(

@@ -25,7 +25,7 @@ from faceloom.train.run import Run, read_names, read_tensors
 TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
-_GALLERIES = "galleries."
+_OF_A_PAIR = ("galleries.", "carried")
 """Pictures of a pair's people are no knowledge to start from."""
 _SKIPS = ".skips."
 _ADDED_LATER = (".reference.", _SKIPS)
@@ -132,7 +132,7 @@ def _load(generator: nn.Module, path: Path, source: str, people_2E: Tensor | Non
     known, _ = read_tensors(path)
     if people_2E is not None:
         known |= _told(known, generator, people_2E)
-    own = {n: t for n, t in generator.state_dict().items() if not n.startswith(_GALLERIES)}
+    own = {n: t for n, t in generator.state_dict().items() if not n.startswith(_OF_A_PAIR)}
     taken: dict[str, Tensor] = {}
     for name, tensor in own.items():
         found = next((known[n] for n in _names(name) if n in known), None)
