@@ -197,7 +197,7 @@ def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
         ((e.key, e.self_cpu_time_total / total, int(e.count)) for e in events),
         key=lambda row: -row[1],
     )
-    share = sum(part for name, part, _ in rows if "convolution" in name)
+    share = sum(part for name, part, _ in rows if "conv" in name)
     return share, rows[:_PROFILE_ROWS]
 
 

@@ -147,6 +147,19 @@ def test_the_best_column_goes_the_right_way() -> None:
     assert time.text(None) == "-"
 
 
+def test_identity_is_best_near_the_keys() -> None:
+    columns = {
+        "overdone": {"identity_margin": 0.06, "identity_share": 1.3},
+        "near": {"identity_margin": 0.04, "identity_share": 0.9},
+        "unlike": {"identity_margin": -0.05, "identity_share": 0.0},
+        "not judged": {"identity_margin": None, "identity_share": None},
+    }
+    for name in ("identity_margin", "identity_share"):
+        line = next(line for line in SCORE_LINES if line.name == name)
+        assert best_column(line, columns) == "near"
+        assert best_column(line, {"one": columns["not judged"]}) is None
+
+
 # -- the command line -----------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from faceloom.models.hold import Hold
 from faceloom.models.masked_gan import MaskedGan
 from faceloom.models.pair import PairGenerator
+from faceloom.models.parts import settled
 from faceloom.nets.generators import Decoder
 
 
@@ -94,3 +95,19 @@ def test_what_is_fine_is_free() -> None:
     model.generator.__class__ = PairGenerator
     hold = Hold(fine, 1.0)
     assert float(hold(model.generator, "a", share, read).detach()) < 0.01
+
+
+def test_a_net_that_stands_still_is_cast_once_and_paints_what_it_did() -> None:
+    cpu, faces = torch.device("cpu"), tiny_batch().a.target_BCHW
+    learning = learner().generator
+    still = copy.deepcopy(learning).requires_grad_(False)
+    kinds = {parameter.dtype for parameter in settled(still, cpu).parameters()}
+    assert kinds == {torch.float32}, "nothing is cast where nothing would be"
+    with torch.autocast("cpu", torch.bfloat16):
+        before = still.swap(faces, "b")
+        after = settled(still, cpu).swap(faces, "b")
+        assert settled(learning, cpu) is learning
+    assert torch.equal(before.rgb_BCHW, after.rgb_BCHW)
+    assert torch.equal(before.alpha_B1HW, after.alpha_B1HW)
+    assert still.decoders["a"].enter.weight.dtype == torch.bfloat16  # type: ignore[union-attr]
+    assert {parameter.dtype for parameter in learning.parameters()} == {torch.float32}

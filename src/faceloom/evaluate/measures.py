@@ -266,7 +266,8 @@ _KEY_TEXTS = {
     "frames_missed": ("0 up", "0"),
 }
 _KEY = tuple(
-    Measure(f"{KEY_PREFIX}{line.name}", f"Against the answer: {line.title}", "key", line.better,
+    Measure(f"{KEY_PREFIX}{line.name}", f"Against the answer: {line.title}", "key",
+            "neither" if line.better == "near the key's" else line.better,
             *_KEY_TEXTS[line.name], line.meaning, "faceloom's benchmark, see docs/benchmark.md",
             line.digits, line.scale, line.unit)
     for line in SCORE_LINES if line.name in _KEY_TEXTS

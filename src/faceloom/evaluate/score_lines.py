@@ -13,7 +13,8 @@ class ScoreLine:
 
     name: str
     title: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "near the key's"]
+    """A result that is more like the face's person than the exact answer is overdoes it."""
     digits: int
     meaning: str
     scale: float = 1.0
@@ -34,10 +35,10 @@ SCORE_LINES: tuple[ScoreLine, ...] = (
               "Nearness to the answer inside the face; 30 dB is hard to tell apart.", 1, " dB"),
     ScoreLine("ssim", "SSIM", "higher", 3,
               "Likeness of structure to the answer inside the face; 1 is the same."),
-    ScoreLine("identity_margin", "identity margin", "higher", 3,
+    ScoreLine("identity_margin", "identity margin", "near the key's", 3,
               "Above 0 a judge that training never saw takes it for the face's person rather than"
               " for the footage's."),
-    ScoreLine("identity_share", "identity, footage 0 to answer 1", "higher", 2,
+    ScoreLine("identity_share", "identity, footage 0 to answer 1", "near the key's", 2,
               "The same margin, on the way from the footage's to the answer's."),
     ScoreLine("landmark_error", "landmarks", "lower", 2,
               "How far the face's points lie from where they should, over the distance of the outer"
@@ -66,9 +67,12 @@ SCORE_LINES: tuple[ScoreLine, ...] = (
 
 def best_column(line: ScoreLine, columns: Mapping[str, Any]) -> str | None:
     """The name of the best of some columns, each scores by name; None if none has the figure."""
-    known = {name: scores[line.name] for name, scores in columns.items()
-             if scores.get(line.name) is not None}  # fmt: skip
+    near = line.better == "near the key's"
+    by = "identity_share" if near else line.name  # Of the key it is 1, in every pair.
+    known = {name: scores[by] for name, scores in columns.items() if scores.get(by) is not None}
     if not known:
         return None
+    if near:
+        return min(known, key=lambda name: abs(known[name] - 1))
     choose = max if line.better == "higher" else min
     return choose(known, key=lambda name: known[name])

@@ -19,6 +19,7 @@ from faceloom import losses
 from faceloom.data.batches import SideBatch
 from faceloom.models.base import Side, other_side
 from faceloom.models.pair import PairGenerator
+from faceloom.models.parts import settled
 from faceloom.nets.generators import Encoded
 
 CELLS = 8
@@ -41,8 +42,9 @@ class Hold:
         reference = share.other_person()
         swapped, _ = generator.decode(read, to, reference)
         with torch.no_grad():
-            known = self._trunk.to(read.code_BD.device).read(share.warped_BCHW)
-            wanted, _ = self._trunk.decode(known, to, reference)
+            trunk = settled(self._trunk, read.code_BD.device)
+            known = trunk.read(share.warped_BCHW)
+            wanted, _ = trunk.decode(known, to, reference)
         cells = (
             F.adaptive_avg_pool2d(picture, CELLS)
             for picture in (swapped.float(), wanted.float(), share.hull_B1HW)

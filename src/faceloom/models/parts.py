@@ -59,6 +59,21 @@ def add_terms(terms: dict[str, Tensor], found: dict[str, Tensor]) -> None:
         terms[name] = terms[name] + value if name in terms else value
 
 
+def settled(net: G, device: torch.device) -> G:
+    """A net that stands still, where it is used, its convolutions' and products' weights as
+    autocast takes them, so that these are not cast anew in every step. One that learns stays as it
+    is."""
+    net = net.to(device)
+    if any(parameter.requires_grad for parameter in net.parameters()):
+        return net
+    if torch.is_autocast_enabled(device.type):
+        kind = torch.get_autocast_dtype(device.type)
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.dtype != kind:
+                module.to(kind)
+    return net
+
+
 @contextmanager
 def frozen(net: nn.Module) -> Iterator[nn.Module]:
     """Within the block gradients pass through the network and its weights get none."""

@@ -16,6 +16,7 @@ from faceloom.data.augment import noise_like
 from faceloom.data.batches import SideBatch, step_generator
 from faceloom.models.base import SIDES, Moment, Side, other_side
 from faceloom.models.pair import PairGenerator
+from faceloom.models.parts import settled
 from faceloom.nets.generators import Encoded
 
 
@@ -47,7 +48,7 @@ class Returned:
         if not count:
             return share
         kept, last = slice(-count), share.part(slice(-count, None))
-        painter = self.painter.to(last.target_BCHW.device)
+        painter = settled(self.painter, last.target_BCHW.device)
         read = painter.read(last.target_BCHW)
         rgb, logit = painter.decode(read, other_side(side), last.other_person())
         share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
