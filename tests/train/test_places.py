@@ -25,6 +25,7 @@ from faceloom.faces.mask import BROWS, INNER_MOUTH, LIPS
 from faceloom.models import MaskedGanConfig, build_learner
 from faceloom.models.base import SIDES, ShownFaces, Side
 from faceloom.models.pair import PairGenerator
+from faceloom.train import places
 from faceloom.train.material import keep_galleries, lay_as_model, make_batches
 from faceloom.train.places import keep_places, painted_moves
 
@@ -61,10 +62,19 @@ def test_what_shows_no_face_says_nothing(small_job: SmallJob) -> None:
     assert moves_by(Grey(), small_job) is None
 
 
-@pytest.mark.parametrize("carries", [True, False])
+@pytest.mark.parametrize(
+    ("carries", "seen", "share"), [(True, "ab", 0.7), (True, "a", 0.0), (False, "ab", None)]
+)
 def test_features_are_carried_on_as_far_as_the_trunk_is_trusted(
-    carries: bool, small_job: SmallJob
-) -> None:
+    carries: bool, seen: str, share: float | None, small_job: SmallJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Not where its swaps did not show on both sides where features lie."""
+
+    def moves(*given: object) -> Tensor | None:
+        return torch.full((468, 2), 0.1) if str(given[3]) in seen else None
+
+    monkeypatch.setattr(places, "painted_moves", moves)
     model = config("fast").model
     assert isinstance(model, MaskedGanConfig)
     learner = build_learner(replace(model, carried=carries), torch.rand(2, 512))
@@ -75,10 +85,10 @@ def test_features_are_carried_on_as_far_as_the_trunk_is_trusted(
     }  # fmt: skip
     rows: dict[Side, np.ndarray] = {side: np.arange(len(faces)) for side, faces in sets.items()}
     keep_places(learner, sets, rows, contextlib.nullcontext, 0.7)
-    if carries:
-        assert float(torch.as_tensor(generator.carried)) == pytest.approx(0.7)
-    else:
-        assert generator.carried is None
+    carried = generator.carried
+    assert (carried is None) == (share is None)
+    assert carried is None or float(carried) == pytest.approx(share)
+    assert float(generator.gallery("a").moves_N2.max()) == pytest.approx(0.1)
 
 
 def test_references_and_targets_go_where_the_models_galleries_say() -> None:

@@ -3,7 +3,7 @@
 What is between two people is seldom painted whole: a network that has to guess stays nearer to what
 it sees, as the mean of its guesses does. Of how far it moves brows, lids and lips from where the
 footage has them, the answers move them further by a share that is alike from pair to pair
-(docs/decisions/0042); so what it has painted is bent by the rest.
+(docs/decisions/0043); so what it has painted is bent by the rest.
 
 Convention: places are x, y in [-1, 1] over a crop of coverage `COVERAGE`. Shapes: B faces, M mesh
 points that are used.

@@ -53,6 +53,7 @@ class Returned:
         rgb, logit = painter.decode(read, other_side(side), last.other_person())
         share_B1HW = last.hull_B1HW * torch.sigmoid(logit.float())
         painted = torch.lerp(last.target_BCHW, rgb.float(), share_B1HW)
+        # Of its own for every side and step, so that it hangs on nothing that is drawn before.
         painted = self._as_filmed(painted, step_generator(SIDES.index(side), moment.step))
         warped = torch.cat([share.warped_BCHW[kept], painted])
         drawn, straight = share.drawn_B1HW, last.drawn_target_B1HW

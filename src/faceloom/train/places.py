@@ -34,8 +34,8 @@ def keep_places(
     trust: float,
 ) -> None:
     """Have the galleries of a pair that is fresh from the trunk say where it paints features, if
-    it has any, and carry these on as far as the trunk is trusted (`data.carried`); rows are those
-    of the sets that are trained on."""
+    it has any, and carry these on as far as the trunk is trusted (`data.carried`), unless that was
+    not to be seen on both sides; rows are those of the sets that are trained on."""
     generator = learner.generator_modules
     if not isinstance(generator, PairGenerator) or not generator.has_galleries:
         return
@@ -46,7 +46,7 @@ def keep_places(
     for side, moves_N2 in found.items():
         if moves_N2 is not None:
             generator.gallery(side).moves_N2.copy_(moves_N2)
-    if generator.carried is not None:
+    if generator.carried is not None and all(moves is not None for moves in found.values()):
         generator.carried.fill_(trust)
 
 
