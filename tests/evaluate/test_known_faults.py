@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.conftest import cut_clip
+from tests.evaluate.toy_face import bump
 from tests.toy_pair import write_clip, write_pictures
 
 from faceloom.evaluate import evaluate as evaluate_module
@@ -132,12 +133,9 @@ def moved(picture: NDArray[np.float32], right_px: float) -> NDArray[np.float32]:
 
 def spot(mesh_4683: Mesh, picture: NDArray[np.float32]) -> NDArray[np.float64]:
     """Red of height 1 on a cheek, (H, W, 3)."""
-    (x, y), sigma_px = mesh_4683[CHEEK, :2], 0.035 * float(eye_span_px(mesh_4683))
-    down, across = (
-        np.exp(-0.5 * ((np.arange(side) - at) / sigma_px) ** 2)
-        for side, at in zip(picture.shape[:2], (y, x), strict=True)
-    )
-    return np.multiply.outer(np.outer(down, across), [1.0, 0.0, 0.0])
+    sigma_px = 0.035 * float(eye_span_px(mesh_4683))
+    height = bump(picture.shape, mesh_4683[CHEEK, :2], sigma_px)
+    return np.multiply.outer(height, [1.0, 0.0, 0.0])
 
 
 def faulty(talk: Talk, fault: str, strength: float) -> list[RGB]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.evaluate.toy_face import SIDE_PX, inside, mesh_at, painted, textured_skin
+from tests.evaluate.toy_face import SIDE_PX, bump, inside, mesh_at, painted, textured_skin
 
 from faceloom.evaluate.colour_difference import lab_of
 from faceloom.evaluate.specks import speck_contrast
@@ -20,11 +20,8 @@ RED = np.array((60, 0, 0))
 def spot(point: int, sigma_spans: float = 0.035, right_spans: float = 0.0) -> np.ndarray:
     """A Gaussian of height 1 at one of the mesh's points, (S, S, 1)."""
     span_px = float(eye_span_px(MESH))
-    x, y = MESH[point, :2] + (right_spans * span_px, 0)
-    down, across = (
-        np.exp(-0.5 * ((np.arange(SIDE_PX) - at) / (sigma_spans * span_px)) ** 2) for at in (y, x)
-    )
-    return np.outer(down, across)[..., None]
+    at_px = MESH[point, :2] + (right_spans * span_px, 0)
+    return bump((SIDE_PX, SIDE_PX), at_px, sigma_spans * span_px)[..., None]
 
 
 def with_spot(levels: float, point: int = CHEEK, **where: float) -> RGB:

@@ -34,6 +34,15 @@ def inside(mesh: Mesh, growth: float = 1.0) -> np.ndarray:
     return draw_polygons([grown], (SIDE_PX, SIDE_PX))[..., None]
 
 
+def bump(shape_px: tuple[int, ...], at_px: np.ndarray, deviation_px: float) -> np.ndarray:
+    """A Gaussian of height 1 at x, y: (H, W)."""
+    down, across = (
+        np.exp(-0.5 * ((np.arange(side) - at) / deviation_px) ** 2)
+        for side, at in zip(shape_px[:2], at_px[::-1], strict=True)
+    )
+    return np.outer(down, across)
+
+
 def painted(picture: RGB, change: np.ndarray, weight_HW1: np.ndarray) -> RGB:
     """A picture changed by so many levels where the weight is 1."""
     return np.clip(picture + change * weight_HW1 + 0.5, 0, 255).astype(np.uint8)

@@ -86,10 +86,13 @@ def test_features_of_swaps_alone_are_carried_on_as_far_as_is_said() -> None:
         picture = torch.randint(0, 255, gallery.pictures_K3PP[:1].shape, dtype=torch.uint8)
         gallery.fill(picture, COVERAGE, places(mean_mesh()), mean)
         gallery.moves_N2.copy_(torch.tensor([0.0, 0.2]).expand(468, 2))
+        gallery.fine_KTT.random_(0, 255)
     assert pair.carried is not None
     face = torch.rand(2, 3, SIZE_PX, SIZE_PX) * 2 - 1
     as_painted = pair.swap(face, "b", shown("a", 2)).rgb_BCHW
     restored = pair.swap(face, "a", shown("a", 2)).rgb_BCHW
+    fine = replace(shown("a", 2), fine=FINE)
+    details = [given for to in SIDES if (given := pair.references(fine, to)[1]) is not None]
     at, wanted = pair._places(shown("a", 2))
     assert torch.equal(at, wanted)
     found = []
@@ -103,6 +106,9 @@ def test_features_of_swaps_alone_are_carried_on_as_far_as_is_said() -> None:
     half, whole = ((picture - as_painted).abs().mean() for picture in found)
     assert 0 < float(half) < float(whole)
     assert torch.equal(pair.swap(face, "a", shown("a", 2)).rgb_BCHW, restored)
+    own, other = (given for to in SIDES if (given := pair.references(fine, to)[1]) is not None)
+    assert torch.equal(own, details[0])
+    assert not torch.equal(other, details[1])
 
 
 def test_a_run_keeps_the_pictures_it_was_trained_with(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Coloured specks that a swap has and the footage has not: what anybody sees, and no mean shows.
 
+Seen in other colours than by the loss against them (`losses.specks`), which is in training.
+
 Convention: pictures are uint8 RGB (H, W, 3), coded values; meshes in the picture's pixels.
 """
 

@@ -11,13 +11,13 @@ from torch.nn import functional as F
 from faceloom.losses.shapes import Image, Pictures, Plane, Scalar, at_least_single
 from faceloom.losses.structure import luminance
 
-SPECK_SIGMA = 0.015
+_SIGMA = 0.015
 """The deviation of a speck as a Gaussian, over the frame's width: an iris has about this."""
 _NEAR = 0.04
 """What is within this of a place, over the frame's width, says what is usual there."""
 
 
-def speckiness(image: Image, sigma: float = SPECK_SIGMA) -> Plane:
+def speckiness(image: Image, sigma: float = _SIGMA) -> Plane:
     """How much each place is the middle of a speck, 0 up: the smaller of the two curvatures of red
     and of blue less the brightness, where both have one sign, summed over the two colours; of
     deviation `sigma` times the width, normalised by it (blobs by the Hessian, Lindeberg 1998,

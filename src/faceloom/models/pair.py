@@ -108,14 +108,14 @@ class PairGenerator(SwapNet):
             reference, detail = self.references(shown, to)
         rgb_BCHW, logit_B1HW = self.decode(read, to, reference)
         rgb_BCHW = rgb_BCHW.float()
-        if shown is not None and not restores and self._carries:
+        if shown is not None and self._carries(shown, to):
             with torch.autocast(rgb_BCHW.device.type, enabled=False):
                 rgb_BCHW = carried(rgb_BCHW, *self._places(shown))
         return Patch(rgb_BCHW, torch.sigmoid(logit_B1HW.float()), detail)
 
-    @property
-    def _carries(self) -> bool:
-        return self.carried is not None and float(self.carried) > 0
+    def _carries(self, shown: ShownFaces, to: Side) -> bool:
+        """Whether anything is carried on: of swaps, restored faces have their own features."""
+        return self.carried is not None and shown.of != to and float(self.carried) > 0
 
     def _places(self, shown: ShownFaces) -> tuple[Tensor, Tensor]:
         """Where features are painted on faces of one side as the other's person (B, M, 2), and
@@ -138,7 +138,7 @@ class PairGenerator(SwapNet):
         with torch.autocast(places.points_BM2.device.type, enabled=False):
             misfit = other.misfit(places, own.mean_N2)
             at, wanted = self._places(shown)
-            fine_at = wanted if self._carries else None
+            fine_at = wanted if fine_px and self._carries(shown, to) else None
             return other.lay_nearest(misfit, at, self.size_px, fine_px, fine_at)
 
 

@@ -26,7 +26,7 @@ TRUNK, SCRATCH, AUTO = "trunk", "none", "auto"
 _SIDES_DECODER = ("decoders.a.", "decoders.b.")
 _ONE_DECODER = "decoder."
 _OF_A_PAIR = ("galleries.", "carried")
-"""Pictures of a pair's people are no knowledge to start from."""
+"""Pictures of a pair's people, and how far it is trusted, are no knowledge to start from."""
 _SKIPS = ".skips."
 _ADDED_LATER = (".reference.", _SKIPS)
 """Parts of decoders that change nothing as drawn."""
