@@ -59,7 +59,7 @@ PAIRS = (
 TRAINED_STEPS = (20, 80, 160, 480)
 JUDGED, FACE_PICTURES = 8, 12
 RESAMPLES = 1000
-STUDY_VERSION = 2
+STUDY_VERSION = 3
 LIKENESS = "likeness"
 """To the exact answer's face; see `likeness_to_key`."""
 
@@ -171,7 +171,8 @@ COUNTERPARTS = {
     "identity_footage": LIKENESS, "mouth_correlation": "mouth_error",
     "mouth_range": "mouth_error", "lip_lag_s": "mouth_error", "eye_correlation": "eye_error",
     "eye_range": "eye_error", "expression_error": "expression_error",
-    "pose_error_deg": "pose_error_deg", "gaze_error_deg": "gaze_error_deg",
+    "pose_error_deg": "pose_error_deg", "pose_offset_deg": "pose_error_deg",
+    "gaze_error_deg": "gaze_error_deg",
     "sharpness_ratio": "ssim", "colour_difference": "psnr_db", "colour_excess": "psnr_db",
     "seam_energy": "psnr_db", "checkerboard_db": "ssim", "frechet_distance": "ssim",
     "kernel_distance": "ssim", "kernel_distance_face": "ssim",
@@ -330,8 +331,8 @@ def faults_table(rows: Sequence[dict[str, Any]]) -> str:
 ANSWERS = ("key-0", "untouched-1", "blur-1.5", "jitter-1", "recolour-12")
 SHOWN = (
     "identity_gain", "identity_gain_third", "mouth_correlation", "expression_error",
-    "sharpness_ratio", "colour_excess", "seam_energy", "checkerboard_db", "warp_error_ratio",
-    "flicker_levels", "jitter_ratio",
+    "pose_error_deg", "pose_offset_deg", "gaze_error_deg", "sharpness_ratio", "colour_excess",
+    "seam_energy", "checkerboard_db", "warp_error_ratio", "flicker_levels", "jitter_ratio",
 )  # fmt: skip
 
 

@@ -84,12 +84,25 @@ def test_noise_of_a_still_face_is_not_followed(name: str, figure: str) -> None:
 
 def test_turned_heads_and_eyes_are_off_by_their_angles() -> None:
     one = calm()
-    assert kept(with_result(one, yaw=np.full(100, 6)))["pose_error_deg"] == pytest.approx(2)
+    yaw = one.pairs["yaw"].footage
+    askew = kept(with_result(one, yaw=yaw + 6))
+    assert askew["pose_error_deg"] == pytest.approx(0)
+    assert askew["pose_offset_deg"] == pytest.approx(2)
+    nodding = kept(with_result(one, yaw=yaw + np.tile([6, -6], 50)))
+    assert nodding["pose_error_deg"] == pytest.approx(2)
+    assert nodding["pose_offset_deg"] == pytest.approx(0)
     gaze = one.pairs["gaze_yaw"].footage + 3
     pitch = one.pairs["gaze_pitch"].footage - 4
     assert kept(with_result(one, gaze_yaw=gaze, gaze_pitch=pitch))["gaze_error_deg"] == (
         pytest.approx(5)
     )
+
+
+def test_a_mere_still_has_no_motion_to_keep() -> None:
+    found = kept(calm(4))
+    for name in ("expression_error", "pose_error_deg", "pose_offset_deg"):
+        assert found[name] is None
+    assert kept(calm(5))["expression_error"] == 0
 
 
 def test_shut_eyes_have_no_gaze() -> None:

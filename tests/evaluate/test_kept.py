@@ -11,11 +11,11 @@ from faceloom.evaluate.kept import (
     expression_errors,
     expressive_points,
     followed,
-    pose_difference_deg,
+    pose_errors_deg,
+    pose_offset_deg,
     range_ratio,
 )
 from faceloom.faces.expression import eye_span_px
-from faceloom.faces.pose import Pose
 
 
 def test_where_the_head_is_does_not_show() -> None:
@@ -49,8 +49,17 @@ def test_a_frozen_face_is_off_by_the_motion_itself() -> None:
     assert half == pytest.approx(np.full(50, 0.015))
 
 
-def test_pose_differences_are_the_mean_of_the_angles() -> None:
-    assert pose_difference_deg(Pose(3, -2, 0), Pose(0, 1, 0)) == 2
+def test_a_turn_that_never_changes_is_told_from_one_that_does() -> None:
+    rng = np.random.default_rng(0)
+    turned = np.tile([[1.5, -1.5, 0.0], [-1.5, 1.5, 0.0]], (20, 1))
+    always = np.array([3.0, -4.5, 0.0])
+    assert pose_errors_deg(turned + always) == pytest.approx(np.ones(40))
+    assert pose_offset_deg(turned + always) == pytest.approx(2.5)
+    assert pose_offset_deg(turned) == pytest.approx(0)
+    turned[rng.permutation(40)[:10]] = np.nan
+    found = pose_errors_deg(turned)
+    assert (np.isnan(found) == np.isnan(turned[:, 0])).all()
+    assert np.isnan(pose_errors_deg(np.full((4, 3), np.nan))).all()
 
 
 def test_following_and_liveliness() -> None:

@@ -38,7 +38,7 @@ from faceloom.files import write_json
 from faceloom.image import RGB
 from faceloom.video import read_frames
 
-FIRST, SHORT, LONG, KEYED, SOUND = 24, 9, 30, 5, 4
+FIRST, SHORT, LONG, KEYED, SOUND = 24, 9, 30, 5, 5
 """Frames; the long clips are for what needs more than a second."""
 STRENGTHS: dict[str, tuple[float, ...]] = {
     "blur": (0.6, 1.2, 2.4),  # Sigma, px.
@@ -64,7 +64,7 @@ LEAK, LEAK_SIGNS = (slice(0, 40), slice(0, 60)), np.array([1, -1, -1])
 
 RISES: dict[str, tuple[str, ...]] = {
     "blur": ("kernel_distance", "seam_energy"),
-    "shift": ("seam_energy", "pose_error_deg"),
+    "shift": ("seam_energy", "pose_offset_deg"),
     "recolour": ("colour_excess", "colour_difference", "seam_energy", "kernel_distance"),
     "jitter": ("jitter_ratio", "warp_error_ratio", "seam_energy", "expression_error"),
     "speck": ("specks",),

@@ -32,6 +32,8 @@ _HARDLY_MOVES = {
     "mouth": "the footage's mouth hardly moves: there is nothing to follow",
     "eyes": "the footage's eyes hardly move: there is nothing to follow",
 }
+_LEAST_FRAMES = 5
+"""Of fewer, a mean takes most of what there is with it."""
 _LEAST_FOLLOWED = 0.3
 """Lips that follow less at any delay have none."""
 _LEAST_AUDIO = 0.15
@@ -146,14 +148,18 @@ def kept_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict[str,
         figure = measured(rows, statistic)
         return figure if figure.value is not None else replace(figure, note=_HARDLY_MOVES[name])
 
-    poses = [Samples.of_series(pose_errors_deg(one)) for one in seen]
     return {
         "mouth_correlation": of_opening("mouth", kept.followed),
         "eye_correlation": of_opening("eyes", kept.followed),
         "expression_error": measured(
             [Samples.of_series(expression_series(one)) for one in seen], mean_of
         ),
-        "pose_error_deg": measured(poses, mean_of),
+        "pose_error_deg": measured(
+            [Samples.of_series(pose_errors_deg(one)) for one in seen], mean_of
+        ),
+        "pose_offset_deg": measured(
+            [Samples.of_rows(_turned_deg(one)) for one in seen], kept.pose_offset_deg
+        ),
         "gaze_error_deg": measured(
             [Samples.of_series(gaze_errors_deg(one)) for one in seen], mean_of
         ),
@@ -178,8 +184,8 @@ def _moves(one: Observed, name: str) -> bool:
 def expression_series(one: Observed) -> NDArray[np.float64]:
     """The expression's error of each frame, nan where there is none."""
     errors = np.full(one.frames, np.nan)
-    whole = np.isfinite(one.points_TP2.result).all(axis=(1, 2))
-    if whole.any():
+    if _has_mean(one):
+        whole = np.isfinite(one.points_TP2.result).all(axis=(1, 2))
         errors[whole] = kept.expression_errors(
             one.points_TP2.result[whole], one.points_TP2.footage[whole]
         )
@@ -187,10 +193,21 @@ def expression_series(one: Observed) -> NDArray[np.float64]:
 
 
 def pose_errors_deg(one: Observed) -> NDArray[np.float64]:
-    """Mean absolute difference of the three angles, each frame."""
-    turns = [np.abs(one.pairs[name].result - one.pairs[name].footage)
-             for name in ("yaw", "pitch", "roll")]  # fmt: skip
-    return np.mean(turns, axis=0, dtype=np.float64)
+    """How far the head is turned otherwise than it is all along, each frame; nan where unread."""
+    return kept.pose_errors_deg(_turned_deg(one))
+
+
+def _turned_deg(one: Observed) -> NDArray[np.float64]:
+    """Yaw, pitch and roll of the result less the footage's, (T, 3); nan where unread."""
+    if not _has_mean(one):
+        return np.full((one.frames, 3), np.nan)
+    turns = [one.pairs[name].result - one.pairs[name].footage for name in ("yaw", "pitch", "roll")]
+    return np.stack(turns, axis=1).astype(np.float64)
+
+
+def _has_mean(one: Observed) -> bool:
+    """Whether there are frames enough that what changes can be told from what does not."""
+    return int(np.isfinite(one.pairs["yaw"].result).sum()) >= _LEAST_FRAMES
 
 
 def gaze_errors_deg(one: Observed) -> NDArray[np.float64]:

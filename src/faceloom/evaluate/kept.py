@@ -14,7 +14,6 @@ from faceloom.faces.align import crop_transform, reference_points
 from faceloom.faces.expression import eye_span_px
 from faceloom.faces.face import Mesh
 from faceloom.faces.mask import BROWS, LEFT_EYE, LIPS, RIGHT_EYE
-from faceloom.faces.pose import Pose
 
 Floats = NDArray[np.float64]
 
@@ -43,11 +42,22 @@ def expression_errors(
     return np.asarray(np.linalg.norm(moved[0] - moved[1], axis=2).mean(axis=1), np.float64)
 
 
-def pose_difference_deg(one: Pose, other: Pose) -> float:
-    """Mean absolute difference of yaw, pitch and roll."""
-    turns = (one.yaw_deg - other.yaw_deg, one.pitch_deg - other.pitch_deg,
-             one.roll_deg - other.roll_deg)  # fmt: skip
-    return float(np.mean(np.abs(turns)))
+def pose_errors_deg(turned_T3: Floats) -> Floats:
+    """Mean absolute distance of turns (yaw, pitch and roll of the result less the footage's) from
+    their own means over the clip, degrees: (T,). Rows of nan stay so.
+
+    Another face's shape is read as a turn that never changes: the exact answers of synthetic people
+    as up to 4 degrees of pitch.
+    """
+    whole = np.isfinite(turned_T3).all(axis=1)
+    if not whole.any():
+        return np.full(len(turned_T3), np.nan)
+    return np.asarray(np.abs(turned_T3 - turned_T3[whole].mean(axis=0)).mean(axis=1), np.float64)
+
+
+def pose_offset_deg(turned_N3: Floats) -> float:
+    """Mean absolute turn that never changes: what `pose_errors_deg` leaves out."""
+    return float(np.abs(turned_N3.mean(axis=0)).mean())
 
 
 def followed(values_N2: Floats) -> float:

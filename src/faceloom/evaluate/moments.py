@@ -185,7 +185,7 @@ def _watches(one: Observed) -> list[_Watch]:
             "eyes", eyes.result[k], eyes.footage[k], 0.15), 0.0),
         _Watch(expression_series(one), 0.0025, lambda _: "the expression is another", 0.0),
         _Watch(pose_errors_deg(one), 1.5, lambda k: "the head is turned"
-               f" {pose_errors_deg(one)[k]:.0f}° away from the footage's"),
+               f" {pose_errors_deg(one)[k]:.0f}° away from the footage's", 0.0),
         _Watch(gaze_errors_deg(one), 4.0, lambda k: "the eyes look"
                f" {gaze_errors_deg(one)[k]:.0f}° elsewhere"),
         _Watch(excess("jitter"), 0.01, lambda _: "the face jumps where the footage's does not"),
