@@ -38,7 +38,7 @@ _RUN_STEPS = 100_000
 _START = 6 * _RUN_STEPS // 10
 _SECONDS = 8.0
 """A rate is taken over at least as long."""
-_PROFILE_ROWS = 25
+_PROFILE_ROWS, _PROFILE_ROUNDS = 25, 3
 _NO_MATRIX_UNITS = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 """Keeps oneDNN, which runs torch's convolutions on CPUs, from AMX."""
 _PLAIN = ", no matrix units"
@@ -69,7 +69,7 @@ def convolution() -> dict[str, float]:
 
 
 def train(preset: str, size_px: int, seconds: float = _SECONDS) -> dict[str, Any]:
-    """Rate of whole steps, their cost, the share of convolutions in their time, and a profile."""
+    """Rate of whole steps, their cost, the data's share of their time, and the memory."""
     trainer = make_trainer(preset, size_px)
     faces, round_steps = 2 * trainer.config.per_side, steps_of_a_round(trainer)
     flops = step_flops(trainer)
@@ -83,16 +83,40 @@ def train(preset: str, size_px: int, seconds: float = _SECONDS) -> dict[str, Any
     for step in range(20):
         trainer.batches.batch(step)
     data_s = (time.perf_counter() - started) / 20
-    held_mb = peak_mb()  # Before the profiler, which holds some itself.
-    share, rows = profile(trainer)
     return {
         "faces_per_s": rate,
         "gflop_per_face": flops / 1e9 / faces,
         "data_share": data_s * rate / faces,
-        "convolution_share": share,
-        "profile": rows,
-        "peak_mb": held_mb,
+        "peak_mb": peak_mb(),
     }
+
+
+def profile(preset: str, size_px: int) -> dict[str, Any]:
+    """The share of convolutions, forward and backward, in the time of a step; and the dearest
+    operations: name, share of the time, calls in a round.
+
+    On one thread from the start: memory that other threads have freed is not at its hand, and the
+    system would have to give it as much anew while the clock runs.
+    """
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as torch_profile
+
+    from faceloom.threads import one_torch_thread
+
+    with one_torch_thread():
+        trainer = make_trainer(preset, size_px)
+        round_steps = steps_of_a_round(trainer)
+        _steps(trainer, 2 * round_steps)
+        with torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
+            _steps(trainer, _PROFILE_ROUNDS * round_steps)
+    events = recorded.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    rows = sorted(
+        ((e.key, e.self_cpu_time_total / total, int(e.count) // _PROFILE_ROUNDS) for e in events),
+        key=lambda row: -row[1],
+    )
+    share = sum(part for name, part, _ in rows if "conv" in name)
+    return {"convolution_share": share, "profile": rows[:_PROFILE_ROWS]}
 
 
 def face_banks(size_px: int, drawn: str | None = None) -> tuple[Any, Any]:
@@ -181,26 +205,6 @@ def step_flops(trainer: Any) -> float:
     return float(counter.get_total_flops()) / count
 
 
-def profile(trainer: Any) -> tuple[float, list[tuple[str, float, int]]]:
-    """Share of a round's time within convolutions, forward and backward; and the dearest
-    operations: name, share of the time, calls."""
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as torch_profile
-
-    from faceloom.threads import one_torch_thread
-
-    with one_torch_thread(), torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
-        _steps(trainer, steps_of_a_round(trainer))
-    events = recorded.key_averages()
-    total = sum(event.self_cpu_time_total for event in events)
-    rows = sorted(
-        ((e.key, e.self_cpu_time_total / total, int(e.count)) for e in events),
-        key=lambda row: -row[1],
-    )
-    share = sum(part for name, part, _ in rows if "conv" in name)
-    return share, rows[:_PROFILE_ROWS]
-
-
 # -- the whole ------------------------------------------------------------------------------------
 
 
@@ -226,7 +230,9 @@ def measure_all(which: dict[str, tuple[str, int]]) -> Iterator[dict[str, dict[st
         if preset == PROFILED:
             kinds.append((_PLAIN, _NO_MATRIX_UNITS))
         for kind, variables in kinds:
-            found = in_own_process(_HERE, "train", preset, size_px, variables=variables)
+            found: dict[str, Any] = {}
+            for function in ("profile", "train"):
+                found |= in_own_process(_HERE, function, preset, size_px, variables=variables)
             results[name + kind] = found
             console.print(f"{name}{kind}: {found['faces_per_s']:.1f} faces/s")
         yield results

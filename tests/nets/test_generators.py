@@ -9,7 +9,15 @@ import torch
 
 from faceloom.models import MaskedGanConfig
 from faceloom.models.pair import PairGenerator
-from faceloom.nets.blocks import Residual, Style, SubpixelUp, fold, styled_weights, unfold
+from faceloom.nets.blocks import (
+    Residual,
+    Style,
+    SubpixelUp,
+    even,
+    fold,
+    styled_weights,
+    unfold,
+)
 from faceloom.nets.discriminators import PatchDiscriminator
 from faceloom.nets.generators import Decoder, GeneratorShape, Told
 from faceloom.train.config import SIZES_PX, preset_config
@@ -108,3 +116,31 @@ def test_styles_act_on_all_but_the_head_and_the_ends_of_residuals() -> None:
         ]
         other, _ = decoder(code, Told(nothing, tuple(styles)))
         assert not torch.allclose(other, painted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "factor"), [(3, 2), (4, 2), (6, 4), (1, 2)])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_unfolding_and_its_gradient_are_a_pixel_shuffles(
+    channels: int, factor: int, kind: torch.dtype
+) -> None:
+    maps = torch.randn(2, channels * factor**2, 5, 3).to(kind).requires_grad_()
+    # A pixel's colours lie side by side here, there a colour's pixels.
+    order = torch.arange(channels * factor**2).view(factor**2, channels).T.flatten()
+    wanted = torch.nn.functional.pixel_shuffle(maps[:, order], factor)
+    made = unfold(maps, factor)
+    assert torch.equal(made, wanted)
+    weighting = torch.randn_like(wanted)
+    gradients = [torch.autograd.grad((y * weighting).sum(), maps)[0] for y in (made, wanted)]
+    assert torch.equal(*gradients)
+
+
+def test_gradients_of_parts_and_of_flattened_maps_keep_channels_last() -> None:
+    maps = torch.randn(4, 6, 5, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    for use in (lambda x: x[1:3], lambda x: x.flatten(1)):
+        weighting = torch.randn_like(use(maps))
+        plain, made = (
+            torch.autograd.grad((use(x) * weighting).sum(), maps)[0] for x in (maps, even(maps))
+        )
+        assert torch.equal(made, plain)
+        assert made.is_contiguous(memory_format=torch.channels_last)
+        assert not plain.is_contiguous(memory_format=torch.channels_last)

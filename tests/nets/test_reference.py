@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from faceloom.nets.generators import Decoder, GeneratorShape
 from faceloom.nets.reference import ReferencePath, detail, with_detail
@@ -84,3 +85,14 @@ def test_the_gradients_of_detail_are_those_of_its_equation() -> None:
     plain = ((rgb + 1.08) * torch.exp(gate * shown) - 1.08).clamp(-1, 1)
     assert torch.allclose(with_detail(rgb, gate, shown), plain)
     assert torch.autograd.gradcheck(lambda x, g: with_detail(x, g, shown), (rgb, gate))
+
+
+def test_detail_is_what_is_lighter_than_the_enlarged_means_around() -> None:
+    image = torch.rand(2, 3, 48, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    light = image / 2 + 0.54
+    around = functional.interpolate(
+        functional.avg_pool2d(light, 8), size=(48, 96), mode="bilinear", align_corners=False
+    )
+    wanted = (light / around).log().clamp(-1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(detail(image), wanted, rtol=1e-4, atol=1e-5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import torch
@@ -26,7 +27,7 @@ class Painted:
     logit: Tensor | None
     result: Tensor
 
-    @property
+    @cached_property
     def alpha(self) -> Tensor:
         """Opacity, 1 everywhere without a mask."""
         return torch.ones_like(self.rgb[:, :1]) if self.logit is None else self.logit.sigmoid()
@@ -38,7 +39,9 @@ def composite(rgb: Tensor, logit: Tensor | None, under: Tensor) -> Painted:
     if logit is None:
         return Painted(rgb, None, rgb)
     logit = logit.float()
-    return Painted(rgb, logit, torch.lerp(under, rgb, torch.sigmoid(logit)))
+    painted = Painted(rgb, logit, rgb)
+    painted.result = torch.lerp(under, rgb, painted.alpha)
+    return painted
 
 
 def beta_shares(concentration: float, count: int, moment: Moment) -> Tensor:

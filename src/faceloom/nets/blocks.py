@@ -8,7 +8,8 @@ experiment).
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +89,13 @@ class Down(nn.Module):
         return activate(self.conv(x_BCHW))
 
 
+def in_full(device: torch.device) -> AbstractContextManager[object]:
+    """Within the block products are in the precision of what is given."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
 def fold(x_BCHW: Tensor, factor: int) -> Tensor:
     """Space to depth: (B, C, H, W) -> (B, factor^2 C, H / factor, W / factor), channels last.
 
@@ -98,15 +106,62 @@ def fold(x_BCHW: Tensor, factor: int) -> Tensor:
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         x_BCHW = x_BCHW.to(torch.get_autocast_dtype(kind))
     x_BHWC = x_BCHW.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
-    blocks = x_BHWC.unflatten(2, (-1, factor)).unflatten(1, (-1, factor))
-    return blocks.transpose(2, 3).flatten(3).permute(0, 3, 1, 2)
+    count, height, width, channels = x_BHWC.shape
+    rows = x_BHWC.reshape(count, height // factor, factor, width // factor, factor * channels)
+    return _exchanged(rows).flatten(3).permute(0, 3, 1, 2)
 
 
 def unfold(x_BCHW: Tensor, factor: int) -> Tensor:
     """Depth to space, undoing `fold`: (B, factor^2 C, H, W) -> (B, C, factor H, factor W)."""
     x_BHWC = x_BCHW.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
-    blocks = x_BHWC.unflatten(3, (factor, factor, -1))
-    return blocks.transpose(2, 3).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    rows = _exchanged(x_BHWC.unflatten(3, (factor, -1)))
+    return rows.flatten(1, 2).unflatten(3, (factor, -1)).flatten(2, 3).permute(0, 3, 1, 2)
+
+
+def even(x_BCHW: Tensor) -> Tensor:
+    """The maps themselves; the gradient that comes back to them has channels last, as they have.
+
+    Autograd gives slices and what was flattened one with channels first, and a rectifier's gradient
+    of mixed layouts takes 35 times as long.
+    """
+    return cast("Tensor", _Even.apply(x_BCHW))
+
+
+def _exchanged(x_BHPQK: Tensor) -> Tensor:
+    """The third and the fourth dimension exchanged, in memory, too."""
+    return cast("Tensor", _Exchanged.apply(x_BHPQK))
+
+
+class _Even(torch.autograd.Function):
+    @staticmethod
+    def forward(_: Any, x_BCHW: Tensor) -> Tensor:
+        return x_BCHW.view_as(x_BCHW)
+
+    @staticmethod
+    def backward(_: Any, grad_BCHW: Tensor) -> Tensor:
+        return grad_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+class _Exchanged(torch.autograd.Function):
+    """Copies of whole pieces, as wide as a number may be: up to eight times faster than as many
+    single numbers side by side."""
+
+    @staticmethod
+    def forward(_: Any, x_BHPQK: Tensor) -> Tensor:
+        return _exchange(x_BHPQK)
+
+    @staticmethod
+    def backward(_: Any, grad_BHPQK: Tensor) -> Tensor:
+        return _exchange(grad_BHPQK)
+
+
+def _exchange(x_BHPQK: Tensor) -> Tensor:
+    piece_bytes = x_BHPQK.shape[-1] * x_BHPQK.element_size()
+    wide = next((kind for kind in _WIDE if piece_bytes % kind.itemsize == 0), x_BHPQK.dtype)
+    return x_BHPQK.contiguous().view(wide).transpose(2, 3).contiguous().view(x_BHPQK.dtype)
+
+
+_WIDE = (torch.complex128, torch.int64, torch.int32)
 
 
 class SubpixelUp(nn.Module):

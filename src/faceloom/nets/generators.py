@@ -32,6 +32,7 @@ from faceloom.nets.blocks import (
     SubpixelUp,
     activate,
     conv3,
+    even,
     fold,
     up_together,
 )
@@ -100,7 +101,7 @@ class Encoded(NamedTuple):
 
     def part(self, faces: slice) -> Encoded:
         """Some of the faces."""
-        return Encoded(self.code_BD[faces], tuple(maps[faces] for maps in self.skips))
+        return Encoded(self.code_BD[faces], tuple(even(maps)[faces] for maps in self.skips))
 
 
 class Encoder(nn.Module):
@@ -124,7 +125,7 @@ class Encoder(nn.Module):
 
     def forward(self, x_BCHW: Float[Tensor, "b c s s"]) -> Float[Tensor, "b d"]:
         maps = self.layers(activate(self.enter(fold(x_BCHW, self.stem))))
-        return self.code(maps.flatten(1))
+        return self.code(even(maps).flatten(1))
 
     def read(self, x_BCHW: Float[Tensor, "b 3 s s"]) -> Encoded:
         """The code and the maps of skip connections."""
@@ -136,7 +137,7 @@ class Encoder(nn.Module):
             maps = layer(maps)
             if isinstance(layer, Residual):
                 skips.append(maps)
-        return Encoded(self.code(maps.flatten(1)), tuple(skips[:-1]))
+        return Encoded(self.code(even(maps).flatten(1)), tuple(skips[:-1]))
 
 
 @dataclass(frozen=True)
