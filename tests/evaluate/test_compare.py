@@ -12,8 +12,9 @@ from faceloom.errors import UserError
 from faceloom.evaluate.compare import Comparison, Difference, Method, compare, load_method
 from faceloom.evaluate.evaluation import EVALUATION_VERSION, Clip, Evaluation, Figure
 from faceloom.evaluate.intervals import Samples, mean_of, measured
+from faceloom.evaluate.measures import MEASURES
 
-NAMES = ("mouth_correlation", "expression_error", "sharpness_ratio")
+NAMES = ("identity_face", "seam_energy", "sharpness_ratio")
 
 
 def evaluation(series: Sequence[np.ndarray], footage: Sequence[str]) -> Evaluation:
@@ -44,12 +45,15 @@ def by_name(found: Comparison) -> dict[str, Difference]:
 def test_a_small_difference_over_very_different_clips_is_seen() -> None:
     found = compared(many(0, 0.5, 1), many(0.5, 0.5, 2))
     differences = by_name(found)
-    mouth = differences["mouth_correlation"]
-    assert mouth.difference == pytest.approx(0.5, abs=0.2)
-    assert (mouth.verdict, mouth.over, mouth.samples) == ("better", "clips", 8)
-    assert differences["expression_error"].verdict == "worse"
+    likeness = differences["identity_face"]
+    assert likeness.difference == pytest.approx(0.5, abs=0.2)
+    assert (likeness.verdict, likeness.over, likeness.samples) == ("better", "clips", 8)
+    assert differences["seam_energy"].verdict == "worse"
     assert differences["sharpness_ratio"].verdict == "higher"
-    assert "new against old over 8 clips: better in 1 (Mouth follows); worse in 1" in found.summary
+    assert (
+        "new against old over 8 clips: better in 1 (Likeness to the face's photos); worse in 1"
+        in found.summary
+    )
 
 
 def test_equal_methods_cannot_be_told_apart() -> None:
@@ -68,18 +72,18 @@ def test_one_clip_is_compared_by_its_stretches() -> None:
     hard = np.repeat(rng.normal(0, 3, 10), 30)
     one = evaluation([hard + rng.normal(0, 0.5, 300)], ["a"])
     other = evaluation([hard + 0.4 + rng.normal(0, 0.5, 300)], ["a"])
-    mouth = by_name(compared(one, other))["mouth_correlation"]
-    assert (mouth.over, mouth.samples, mouth.verdict) == ("stretches", 20, "better")
-    assert mouth.low is not None
-    assert mouth.high is not None
-    assert mouth.low <= mouth.difference <= mouth.high
+    likeness = by_name(compared(one, other))["identity_face"]
+    assert (likeness.over, likeness.samples, likeness.verdict) == ("stretches", 20, "better")
+    assert likeness.low is not None
+    assert likeness.high is not None
+    assert likeness.low <= likeness.difference <= likeness.high
 
 
 def test_few_frames_say_nothing() -> None:
     one, other = (evaluation([np.full(8, value)], ["a"]) for value in (0.0, 9.0))
-    mouth = by_name(compared(one, other))["mouth_correlation"]
-    assert mouth.difference == 9
-    assert (mouth.low, mouth.verdict) == (None, "cannot be told apart")
+    likeness = by_name(compared(one, other))["identity_face"]
+    assert likeness.difference == 9
+    assert (likeness.low, likeness.verdict) == (None, "cannot be told apart")
 
 
 def test_only_common_footage_counts() -> None:
@@ -94,8 +98,8 @@ def test_only_common_footage_counts() -> None:
 
 def test_a_figure_that_one_lacks_is_left_out() -> None:
     one, other = many(0, 0.5, 1), many(0, 0.5, 2)
-    other.figures["mouth_correlation"] = Figure(None, note="no mouth")
-    assert "mouth_correlation" not in by_name(compared(one, other))
+    other.figures["identity_face"] = Figure(None, note="no picture")
+    assert "identity_face" not in by_name(compared(one, other))
 
 
 def test_reports_are_read_alone_or_from_a_folder_of_them(tmp_path: Path) -> None:
@@ -106,9 +110,44 @@ def test_reports_are_read_alone_or_from_a_folder_of_them(tmp_path: Path) -> None
     assert len(old.evaluations) == 6
     found = compare([old, new])[0]
     assert (found.reference, found.method, found.clips) == ("old", "new", 6)
-    assert by_name(found)["mouth_correlation"].difference == 1
+    assert by_name(found)["identity_face"].difference == 1
     single = load_method(tmp_path / "old" / "pair-2" / "scores.json")
     assert single.name == "pair-2"
     assert load_method(tmp_path / "old" / "pair-2").evaluations == single.evaluations
     with pytest.raises(UserError, match=r"holds no scores\.json"):
         load_method(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        (2.0, 1.0, "better"),  # Hundredths of an eye span: both worse than exact answers.
+        (1.0, 0.3, "better"),  # From worse to as good as they are.
+        (0.3, 1.0, "worse"),
+        (0.3, 0.2, "as exact answers"),
+        (0.2, 0.3, "as exact answers"),
+    ],
+)
+def test_who_is_as_good_as_exact_answers_is_not_beaten(
+    old: float, new: float, verdict: str
+) -> None:
+    rng = np.random.default_rng(0)
+    series = [[np.full(50, value / 100) + rng.normal(0, 1e-5, 50) for _ in range(8)]
+              for value in (old, new)]  # fmt: skip
+    one, other = (evaluation(each, [f"clip-{k}" for k in range(8)]) for each in series)
+    for each in (one, other):
+        each.figures["expression_error"] = each.figures["seam_energy"]
+    found = compared(one, other)
+    expression = by_name(found)["expression_error"]
+    assert expression.verdict == verdict
+    assert expression.difference == pytest.approx((new - old) / 100, abs=1e-4)
+    assert ("Expression" in found.summary) == (verdict != "as exact answers")
+
+
+def test_bounds_of_exact_answers_lie_within_their_figures_ranges() -> None:
+    bounded = {name: one for name, one in MEASURES.items() if one.exact is not None}
+    assert "expression_error" in bounded
+    for one in bounded.values():
+        assert one.exact is not None
+        assert one.better != "neither"
+        assert (0.9 < one.exact < 1) if one.better == "higher" else (one.exact > 0)

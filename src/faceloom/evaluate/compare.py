@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceloom.errors import UserError
 from faceloom.evaluate.evaluation import SCORES_FILE, Evaluation, Figure
 from faceloom.evaluate.intervals import CLIPS_NEEDED, block_count, mean_interval
 from faceloom.evaluate.measures import MEASURES, Measure
 
-Verdict = Literal["better", "worse", "higher", "lower", "cannot be told apart"]
+Floats = NDArray[np.float64]
+Verdict = Literal[
+    "better", "worse", "higher", "lower", "cannot be told apart", "as exact answers"
+]  # fmt: skip
 _LEAST_SAMPLES = 5
 
 
@@ -146,32 +150,50 @@ def _difference(
     if not pairs:
         return None
     values = np.array(pairs, np.float64)
-    change = float((values[:, 1] - values[:, 0]).mean())
-    if len(pairs) >= CLIPS_NEEDED:
-        samples, over = values[:, 1] - values[:, 0], "clips"
-    else:
-        samples, over = _block_differences(measure, ones, twos), "stretches"
-    low = high = None
-    if len(samples) >= _LEAST_SAMPLES:
-        middle, low, high = mean_interval(samples)
-        # Of stretches, the interval is laid around the clips' own difference.
-        low, high = low - middle + change, high - middle + change
+    enough = len(pairs) >= CLIPS_NEEDED
+    samples = values if enough else _blocks(measure, ones, twos)
+    low, high = _interval(values, samples)
+    verdict = _verdict(measure, low, high)
+    if verdict in ("better", "worse") and measure.exact is not None:
+        bounded = (_at_most(measure, measure.exact, part) for part in (values, samples))
+        within = _verdict(measure, *_interval(*bounded))
+        verdict = verdict if within == verdict else "as exact answers"
     return Difference(
-        measure, float(values[:, 0].mean()), float(values[:, 1].mean()), change, low, high,
-        len(samples), over, _verdict(measure, low, high),  # type: ignore[arg-type]
+        measure, float(values[:, 0].mean()), float(values[:, 1].mean()), _change(values), low, high,
+        len(samples), "clips" if enough else "stretches", verdict,
     )  # fmt: skip
 
 
-def _block_differences(
-    measure: Measure, ones: Sequence[_ClipFigures], twos: Sequence[_ClipFigures]
-) -> np.ndarray:
+def _change(values_N2: Floats) -> float:
+    return float((values_N2[:, 1] - values_N2[:, 0]).mean())
+
+
+def _interval(values_N2: Floats, samples_M2: Floats) -> tuple[float | None, float | None]:
+    """95% of the mean difference; None for too few samples. Of stretches, it is laid around the
+    clips' own difference."""
+    if len(samples_M2) < _LEAST_SAMPLES:
+        return None, None
+    middle, low, high = mean_interval(samples_M2[:, 1] - samples_M2[:, 0])
+    change = _change(values_N2)
+    return low - middle + change, high - middle + change
+
+
+def _at_most(measure: Measure, exact: float, values_N2: Floats) -> Floats:
+    """Values as good as exact answers' at most: what is better is so by the readers' noise, or
+    because less was changed."""
+    bound = np.minimum if measure.better == "higher" else np.maximum
+    return np.asarray(bound(values_N2, exact), np.float64)
+
+
+def _blocks(measure: Measure, ones: Sequence[_ClipFigures], twos: Sequence[_ClipFigures]) -> Floats:
+    """Both methods' values of each stretch that has them, (M, 2)."""
     found = [
-        b - a
+        (a, b)
         for one, two in zip(ones, twos, strict=True)
         for a, b in zip(one.blocks(measure.name), two.blocks(measure.name), strict=False)
         if a is not None and b is not None
     ]
-    return np.array(found, np.float64)
+    return np.array(found, np.float64).reshape(-1, 2)
 
 
 def _verdict(measure: Measure, low: float | None, high: float | None) -> Verdict:

@@ -15,7 +15,8 @@ from faceloom.page import render_page
 COMPARISON_FILE = "compare.html"
 _REACH = 100.0
 """Of an interval's drawing to either side of zero."""
-_KINDS = {"better": "is-better", "worse": "is-worse", "cannot be told apart": "is-open"}
+_KINDS = {"better": "is-better", "worse": "is-worse", "cannot be told apart": "is-open",
+          "as exact answers": "is-open"}  # fmt: skip
 _BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
 
 

@@ -31,6 +31,9 @@ class Measure:
     digits: int = 2
     scale: float = 1.0
     unit: str = ""
+    exact: float | None = None
+    """What the best of the exact answers that were looked at is read as: who is beyond it is no
+    better (docs/evaluation.md). None where that is another matter for each pair, or not known."""
 
     def text(self, value: float) -> str:
         """A value of the figure as it is shown, with its unit."""
@@ -116,31 +119,31 @@ _KEPT = (
     Measure("mouth_correlation", "Mouth follows", "kept", "higher", "-1 to 1", "above 0.85",
             "Pearson's correlation of the mouth's opening (gap of the inner lips over the eye span)"
             " in the footage and in the result, frame by frame. None where the footage's mouth"
-            " hardly moves.", "Kartynnik et al. 2019 (mesh)"),
+            " hardly moves.", "Kartynnik et al. 2019 (mesh)", exact=0.97),
     Measure("eye_correlation", "Blinks follow", "kept", "higher", "-1 to 1", "above 0.8",
             "Pearson's correlation of the eyes' opening (gap of the lids over an eye's width). None"
             " where the footage's eyes neither blink nor narrow.",
-            "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)"),
+            "Ablavatski et al. 2020, arXiv:2006.11341 (eye network)", exact=0.99),
     Measure("expression_error", "Expression", "kept", "lower", "0% up",
             "below 0.5%; a face that never moves has 0.5% to 0.7% beside a talking one",
             "How far brows, lids and lips move differently: each face is laid onto its own mean"
             " over the clip, and the mean distance of the points' displacements in footage and"
             " result is taken, over the eye span. A face's own shape does not count.",
             "normalised mean error as in 300-W (Sagonas et al. 2016), on displacements", 2, 100,
-            "%"),
+            "%", exact=0.004),
     Measure("pose_error_deg", "Head pose", "kept", "lower", "0° up",
             "below 0.8°, as exact answers", "Mean absolute difference of yaw, pitch and roll, read"
             " off both meshes, from what it is on average over the clip: another face's own shape"
             " is read as a turn that never changes.",
             "the pose error of FSGAN (Nirkin et al. 2019, arXiv:1908.05932), on changes", 2, 1,
-            "°"),
+            "°", exact=0.55),
     Measure("pose_offset_deg", "Constant turn of the head", "kept", "neither", "0° up",
             "below 2.5°, as exact answers", "That average: the mean absolute turn which never"
             " changes. Faces of other shapes have one; a face put on askew has, too.",
             "faceloom", 2, 1, "°"),
     Measure("gaze_error_deg", "Gaze", "kept", "lower", "0° up", "below 5°",
             "Angle between the directions of gaze, from the irises, where the eyes are open in"
-            " both.", "Ablavatski et al. 2020, arXiv:2006.11341", 2, 1, "°"),
+            " both.", "Ablavatski et al. 2020, arXiv:2006.11341", 2, 1, "°", exact=1.5),
     Measure("mouth_range", "Liveliness of the mouth", "kept", "neither", "0% up", "80% to 120%",
             "Standard deviation of the mouth's opening over the footage's own.", "faceloom", 0,
             100, "%"),
