@@ -144,3 +144,12 @@ def test_gradients_of_parts_and_of_flattened_maps_keep_channels_last() -> None:
         assert torch.equal(made, plain)
         assert made.is_contiguous(memory_format=torch.channels_last)
         assert not plain.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_folding_may_be_differentiated_twice() -> None:
+    """As R1 does, through a judge that folds its picture."""
+    image = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: fold(x, 2) ** 3, image)
+    assert torch.autograd.gradgradcheck(lambda x: fold(x, 2) ** 3, image)
+    maps = torch.randn(2, 8, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: unfold(even(x), 2) ** 3, maps)

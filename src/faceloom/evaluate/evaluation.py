@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from faceloom.errors import UserError
 from faceloom.files import read_json, write_json
 
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 """Rises whenever a definition changes: figures of different versions do not compare."""
 SCORES_FILE = "scores.json"
 Group = Literal["identity", "kept", "looks", "video", "unchanged", "key"]

@@ -152,16 +152,18 @@ class _Exchanged(torch.autograd.Function):
 
     @staticmethod
     def backward(_: Any, grad_BHPQK: Tensor) -> Tensor:
-        return _exchange(grad_BHPQK)
+        return _exchanged(grad_BHPQK)  # Penalties take the gradient of a gradient.
+
+
+_WIDE = (torch.complex128, torch.int64, torch.int32)
 
 
 def _exchange(x_BHPQK: Tensor) -> Tensor:
     piece_bytes = x_BHPQK.shape[-1] * x_BHPQK.element_size()
-    wide = next((kind for kind in _WIDE if piece_bytes % kind.itemsize == 0), x_BHPQK.dtype)
+    wide = x_BHPQK.dtype
+    if x_BHPQK.device.type == "cpu":
+        wide = next((kind for kind in _WIDE if piece_bytes % kind.itemsize == 0), wide)
     return x_BHPQK.contiguous().view(wide).transpose(2, 3).contiguous().view(x_BHPQK.dtype)
-
-
-_WIDE = (torch.complex128, torch.int64, torch.int32)
 
 
 class SubpixelUp(nn.Module):
