@@ -38,7 +38,9 @@ _RUN_STEPS = 100_000
 _START = 6 * _RUN_STEPS // 10
 _SECONDS = 8.0
 """A rate is taken over at least as long."""
-_PROFILE_ROWS, _PROFILE_ROUNDS = 25, 3
+_PROFILE_ROWS = 25
+_PROFILE_ROUNDS = 3
+"""Of the preset whose profile is shown, and as many before; of the others one."""
 _NO_MATRIX_UNITS = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 """Keeps oneDNN, which runs torch's convolutions on CPUs, from AMX."""
 _PLAIN = ", no matrix units"
@@ -105,14 +107,15 @@ def profile(preset: str, size_px: int) -> dict[str, Any]:
 
     with one_torch_thread():
         trainer = make_trainer(preset, size_px)
-        round_steps = steps_of_a_round(trainer)
-        _steps(trainer, 2 * round_steps)
+        rounds = _PROFILE_ROUNDS if preset == PROFILED else 1
+        steps = rounds * steps_of_a_round(trainer)
+        _steps(trainer, steps)
         with torch_profile(activities=[ProfilerActivity.CPU]) as recorded:
-            _steps(trainer, _PROFILE_ROUNDS * round_steps)
+            _steps(trainer, steps)
     events = recorded.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
     rows = sorted(
-        ((e.key, e.self_cpu_time_total / total, int(e.count) // _PROFILE_ROUNDS) for e in events),
+        ((e.key, e.self_cpu_time_total / total, int(e.count) // rounds) for e in events),
         key=lambda row: -row[1],
     )
     share = sum(part for name, part, _ in rows if "conv" in name)
