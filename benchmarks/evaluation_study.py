@@ -6,8 +6,8 @@ person, models at several training times), evaluates each as if there were no ke
 the key, and gives rank correlations (Spearman) with 95% intervals.
 
 Everything made lies in CACHE and is not made twice; an interrupted study goes on. `--run RUN` adds
-a run trained on the first pair's people (`make demo` leaves one), `--answer-of PAIR` the exact
-answer of a pair of the benchmark; `--only-table` makes nothing.
+a run trained on the first pair's people (`make demo` leaves one), `--answer-of PAIR` only scores
+the exact answer of a pair, of the benchmark or a folder; `--only-table` makes nothing.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def face_material(face: Path) -> FaceMaterial:
 def score_once(pair: KeyedPair, name: str, frames: Callable[[], Path], folder: Path) -> None:
     """Measure a result and keep what was found; nothing if that is there already."""
     kept = folder / "scores" / pair.name / f"{name}.json"
-    if kept.is_file():
+    if kept.is_file() and read_json(kept)["version"] == STUDY_VERSION:
         return
     print(f"{pair.name}: {name}", flush=True)
     found = measure(pair, face_material(pair.face), frames())
@@ -157,12 +157,15 @@ def make_all(folder: Path, only: str | None, runs: Sequence[Path]) -> None:
 
 
 def score_answers(folder: Path, names: Sequence[str]) -> None:
-    """Score the exact answers of more pairs, the benchmark's: what the best of them is read as is
-    `Measure.exact`."""
-    for spec in choose_pairs(names) if names else ():
-        pair = prepare_pair(spec, folder / "pairs")
-        made = partial(_answer_frames, pair)
-        score_once(pair, ANSWER, made, folder)
+    """Score the exact answers of more pairs, of the benchmark or in folders: what the best of them
+    is read as is `Measure.exact`."""
+    for name in names:
+        if (Path(name) / "pair.json").is_file():
+            pairs = [KeyedPair.open(Path(name))]
+        else:
+            pairs = [prepare_pair(spec, folder / "pairs") for spec in choose_pairs([name])]
+        for pair in pairs:
+            score_once(pair, ANSWER, partial(_answer_frames, pair), folder)
 
 
 def _answer_frames(pair: KeyedPair) -> Path:
@@ -346,8 +349,8 @@ def faults_table(rows: Sequence[dict[str, Any]]) -> str:
 ANSWERS = (ANSWER, "untouched-1", "blur-1.5", "jitter-1", "recolour-12")
 SHOWN = (
     "identity_gain", "identity_gain_third", "mouth_correlation", "expression_error",
-    "pose_error_deg", "pose_offset_deg", "gaze_error_deg", "sharpness_ratio", "colour_excess",
-    "seam_energy", "checkerboard_db", "warp_error_ratio", "flicker_levels", "jitter_ratio",
+    "pose_error_deg", "pose_offset_deg", "sharpness_ratio", "colour_excess", "seam_energy",
+     "checkerboard_db", "warp_error_ratio", "flicker_levels", "jitter_ratio",
 )  # fmt: skip
 
 
@@ -396,9 +399,9 @@ def main() -> None:
     parser.add_argument("--answer-of", metavar="PAIR", action="append", default=[])
     parser.add_argument("--only-table", action="store_true")
     arguments = parser.parse_args()
-    if not arguments.only_table:
+    score_answers(arguments.cache, arguments.answer_of)
+    if not (arguments.only_table or arguments.answer_of):
         make_all(arguments.cache, arguments.pair, arguments.run)
-        score_answers(arguments.cache, arguments.answer_of)
     rows = read_scores(arguments.cache)
     counts = {pair: sum(row["pair"] == pair for row in rows) for pair in {r["pair"] for r in rows}}
     print(f"{len(rows)} results: {counts}")

@@ -144,6 +144,27 @@ def test_who_is_as_good_as_exact_answers_is_not_beaten(
     assert ("Expression" in found.summary) == (verdict != "as exact answers")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        # Better where both are better than anything could be, a little worse where it counts.
+        ([0.6, 0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.3], [0.61] * 4 + [0.05] * 4, "worse"),
+        ([0.6, 0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.3], [0.59, 0.61] * 2 + [0.05] * 4,
+         "cannot be told apart"),
+    ],
+)  # fmt: skip
+def test_clips_where_both_are_as_exact_answers_do_not_outweigh_others(
+    old: list[float], new: list[float], verdict: str
+) -> None:
+    names = [f"clip-{k}" for k in range(8)]
+    one, other = (evaluation([np.full(50, v / 100) for v in each], names) for each in (old, new))
+    for each in (one, other):
+        each.figures["expression_error"] = each.figures["seam_energy"]
+    found = by_name(compared(one, other))
+    assert found["seam_energy"].verdict == "better"
+    assert found["expression_error"].verdict == verdict
+
+
 def test_bounds_of_exact_answers_lie_within_their_figures_ranges() -> None:
     bounded = {name: one for name, one in MEASURES.items() if one.exact is not None}
     assert "expression_error" in bounded

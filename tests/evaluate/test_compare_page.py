@@ -31,6 +31,7 @@ def page(tmp_path: Path) -> Path:
             difference("mouth_correlation", -0.3, 0.1, "worse"),
             difference("warp_error_ratio", 0.1, 0.4, "cannot be told apart"),
             difference("outside_error", 0.0, None, "cannot be told apart"),
+            difference("expression_error", 0.2, 0.1, "as exact answers"),
         ),
     )  # fmt: skip
     return write_comparison([comparison], tmp_path / "compare.html")
@@ -41,11 +42,15 @@ def test_it_gives_differences_intervals_and_verdicts(page: Path) -> None:
     assert "old &lt;b&gt;way&lt;/b&gt;" in text
     assert "<b>way" not in text
     rows = re.findall(r'<tr class="([a-z-]*)">(.*?)</tr>', text, re.DOTALL)
-    assert [kind for kind, _ in rows] == ["is-better", "is-worse", "is-open", "is-open"]
+    assert [kind for kind, _ in rows] == [
+        "is-better", "is-worse", "is-open", "is-open", "is-open",
+    ]  # fmt: skip
     assert "+0.20" in rows[0][1]
     assert "+0.10 to +0.30" in rows[0][1]
     assert "\N{MINUS SIGN}0.30" in rows[1][1]
-    assert "too few samples (2 clips)" in rows[3][1]
+    assert "too few samples (2 clips)" in rows[4][1]
+    assert "as exact answers" in rows[2][1]
+    assert "The best exact answer: 0.40%." in text
     assert MEASURES["identity_gain"].definition in text.replace("&#39;", "'")
     assert not re.search(r'(?:src|href)="(?!data:|#)', text)
 
@@ -55,7 +60,7 @@ def test_an_interval_is_drawn_beside_zero_where_it_leaves_it_out(page: Path) -> 
     ends = [(float(low), float(high)) for low, high in drawn]
     assert ends[0] == pytest.approx((100 / 3, 100), abs=0.1)
     assert ends[1] == pytest.approx((-100, -50), abs=0.1)
-    assert ends[2][0] < 0 < ends[2][1]
+    assert ends[3][0] < 0 < ends[3][1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -155,13 +155,22 @@ def _difference(
     low, high = _interval(values, samples)
     verdict = _verdict(measure, low, high)
     if verdict in ("better", "worse") and measure.exact is not None:
-        bounded = (_at_most(measure, measure.exact, part) for part in (values, samples))
-        within = _verdict(measure, *_interval(*bounded))
-        verdict = verdict if within == verdict else "as exact answers"
+        verdict = _within_exact(measure, measure.exact, values, samples)
     return Difference(
         measure, float(values[:, 0].mean()), float(values[:, 1].mean()), _change(values), low, high,
         len(samples), "clips" if enough else "stretches", verdict,
     )  # fmt: skip
+
+
+def _within_exact(measure: Measure, exact: float, values_N2: Floats, samples_M2: Floats) -> Verdict:
+    """The verdict where values count as exact answers' at most: what is better is so by the
+    readers' noise, or because less was changed."""
+    bound = np.minimum if measure.better == "higher" else np.maximum
+    verdict = _verdict(measure, *_interval(bound(values_N2, exact), bound(samples_M2, exact)))
+    means = values_N2.mean(axis=0)
+    if verdict == "cannot be told apart" and (bound(means, exact) == exact).all():
+        return "as exact answers"
+    return verdict
 
 
 def _change(values_N2: Floats) -> float:
@@ -176,13 +185,6 @@ def _interval(values_N2: Floats, samples_M2: Floats) -> tuple[float | None, floa
     middle, low, high = mean_interval(samples_M2[:, 1] - samples_M2[:, 0])
     change = _change(values_N2)
     return low - middle + change, high - middle + change
-
-
-def _at_most(measure: Measure, exact: float, values_N2: Floats) -> Floats:
-    """Values as good as exact answers' at most: what is better is so by the readers' noise, or
-    because less was changed."""
-    bound = np.minimum if measure.better == "higher" else np.maximum
-    return np.asarray(bound(values_N2, exact), np.float64)
 
 
 def _blocks(measure: Measure, ones: Sequence[_ClipFigures], twos: Sequence[_ClipFigures]) -> Floats:

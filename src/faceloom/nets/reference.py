@@ -76,7 +76,7 @@ def detail(image_BCHW: Tensor) -> Tensor:
     light = (image_BCHW / 2).add_(0.5 + _BLACK)
     coarse = F.avg_pool2d(light, _COARSE_PX)
     down, across = (
-        _between(few, size).to(light.device)
+        _between(few, size).to(light)
         for few, size in zip(coarse.shape[-2:], light.shape[-2:], strict=True)
     )
     with in_full(light.device):
