@@ -350,7 +350,7 @@ ANSWERS = (ANSWER, "untouched-1", "blur-1.5", "jitter-1", "recolour-12")
 SHOWN = (
     "identity_gain", "identity_gain_third", "mouth_correlation", "expression_error",
     "pose_error_deg", "pose_offset_deg", "sharpness_ratio", "colour_excess", "seam_energy",
-     "checkerboard_db", "warp_error_ratio", "flicker_levels", "jitter_ratio",
+    "checkerboard_db", "warp_error_ratio", "flicker_levels", "jitter_ratio",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from faceloom.data import bent
-from faceloom.data.bent import bent_bytes, enlarged
+from faceloom.data.bent import bent_bytes
 from faceloom.data.movement import COVERAGE
 from faceloom.data.reference import laid, tight_grid
 
@@ -33,11 +33,3 @@ def test_it_is_what_training_lays(
     assert found.shape == expected.shape == (count, channels, SIZE_PX, SIZE_PX)
     assert float((found - expected).abs().max()) < 4  # Steps of a 32nd of a pixel, and of a byte.
     assert float((found - expected).abs().mean()) < 0.6
-
-
-def test_maps_are_enlarged_over_the_frame_that_they_cover() -> None:
-    ramp = torch.linspace(-15 / 16, 15 / 16, 16).expand(16, 16)
-    whole, tight = (enlarged(ramp, 40, coverage) for coverage in (1.0, 2.0))
-    places = (torch.arange(40) + 0.5) / 20 - 1
-    assert torch.allclose(whole[3], places.clamp(-15 / 16, 15 / 16), atol=1e-5)
-    assert torch.allclose(tight[3], places / 2, atol=1e-5)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from faceloom.data.movement import COVERAGE
+from faceloom.enlarge import enlarged
 from faceloom.image import sampled
 
 _MOST_ROWS = 32_000
@@ -53,21 +54,6 @@ def _read(pictures_KCPP: Tensor, chosen_B: Tensor, places_B2HW: Tensor) -> Tenso
     x_HW, y_HW = (places.flatten(0, 2).numpy() for places in (x_BCHW, y_BCHW))
     read = sampled(pictures_KCPP.flatten(0, 2).numpy(), x_HW, y_HW)
     return torch.from_numpy(read).view(-1, channels, size_px, size_px).float()
-
-
-def enlarged(maps_NN: Tensor, size_px: int, coverage: float) -> Tensor:
-    """Square maps (..., nodes, nodes) of such a coverage, over the tight frame (..., size, size),
-    linear in between: as products with few numbers, a fraction of what interpolation takes."""
-    weights_SN = _linear(maps_NN.shape[-1], size_px, coverage).to(maps_NN.device)
-    return weights_SN @ (maps_NN @ weights_SN.T)
-
-
-@cache
-def _linear(nodes: int, size_px: int, coverage: float) -> Tensor:
-    """How much each node counts at each pixel of the tight frame (size, nodes)."""
-    place_S = ((torch.arange(size_px) + 0.5) * (2 / size_px) - 1) / coverage
-    at_S1 = ((place_S + 1) * (nodes / 2) - 0.5).clamp(0, nodes - 1).unsqueeze(1)
-    return (1 - (at_S1 - torch.arange(nodes)).abs()).clamp_min(0)
 
 
 @cache

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceloom.data.bent import enlarged
 from faceloom.data.movement import CHEEKS, COVERAGE, FOREHEAD, POINTS
 from faceloom.data.reference import bending, pull, tight_grid
 from faceloom.data.shape_match import CHIN, NOSE, spread
+from faceloom.enlarge import enlarged
 from faceloom.faces.mask import BROWS, FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE
 
 _TRUE = (

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceloom.data.bent import bent_bytes, enlarged
+from faceloom.data.bent import bent_bytes
 from faceloom.data.movement import COVERAGE, POINTS, gaps
 from faceloom.data.traits import LUMA
+from faceloom.enlarge import enlarged
 from faceloom.faces.mask import LEFT_BROW, RIGHT_BROW
 from faceloom.image import RGB, resize
 

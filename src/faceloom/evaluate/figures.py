@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,21 +148,17 @@ def kept_figures(seen: Sequence[Observed], sounds: Sequence[Sound]) -> dict[str,
         figure = measured(rows, statistic)
         return figure if figure.value is not None else replace(figure, note=_HARDLY_MOVES[name])
 
+    def mean(errors: Callable[[Observed], NDArray[np.float64]]) -> Figure:
+        return measured([Samples.of_series(errors(one)) for one in seen], mean_of)
+
+    turned = [Samples.of_rows(_turned_deg(one)) for one in seen]
     return {
         "mouth_correlation": of_opening("mouth", kept.followed),
         "eye_correlation": of_opening("eyes", kept.followed),
-        "expression_error": measured(
-            [Samples.of_series(expression_series(one)) for one in seen], mean_of
-        ),
-        "pose_error_deg": measured(
-            [Samples.of_series(pose_errors_deg(one)) for one in seen], mean_of
-        ),
-        "pose_offset_deg": measured(
-            [Samples.of_rows(_turned_deg(one)) for one in seen], kept.pose_offset_deg
-        ),
-        "gaze_error_deg": measured(
-            [Samples.of_series(gaze_errors_deg(one)) for one in seen], mean_of
-        ),
+        "expression_error": mean(expression_series),
+        "pose_error_deg": mean(pose_errors_deg),
+        "pose_offset_deg": measured(turned, kept.pose_offset_deg),
+        "gaze_error_deg": mean(gaze_errors_deg),
         "mouth_range": of_opening("mouth", kept.range_ratio),
         "eye_range": of_opening("eyes", kept.range_ratio),
         "lip_lag_s": _of_clips([_lip_lag_s(one) for one in seen], seen,
